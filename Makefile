@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Hartwood's build. `make help` lists the targets and variables; mk/ holds the rules: firmware.mk
+# the hypervisor, guests.mk what it runs, tests.mk what proves it.
+
+BUILD  ?= build
+CACHE  ?= $(BUILD)/cache
+CROSS  ?= riscv64-unknown-elf-
+PYTHON := /usr/bin/python3
+DEBUG  ?=
+
+BUNDLE    ?= dts/linux.dts
+MACHINE   ?= virt
+CPU       ?= rv64
+SMP       ?= 2
+MEM       ?= 1G
+QEMU      ?= qemu-system-riscv64
+QEMU_ARGS ?=
+OPENSBI   ?=
+MIRROR    ?=
+
+# QEMU -kernel loads an Image here on the virt machine; gdb is told so too.
+LOAD_ADDRESS := 0x80200000
+
+OUT := $(if $(DEBUG),$(BUILD)/debug,$(BUILD))
+
+.DEFAULT_GOAL := hartwood
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+Q := $(if $(V),,@)
+
+# What a goal needs of the host, beyond the compiler.
+quiet_goals := help clean distclean format
+tool_groups := build \
+	$(if $(filter run debug bench test check,$(MAKECMDGOALS)),run) \
+	$(if $(filter test check unit format-check,$(MAKECMDGOALS)),test) \
+	$(if $(filter debug,$(MAKECMDGOALS)),debug)
+
+# Included, so that make puts the tools in place before it looks at anything else. It is checked
+# each time, and rewritten only when the compiler's libraries have moved.
+ifneq ($(filter-out $(quiet_goals),$(or $(MAKECMDGOALS),hartwood)),)
+include $(BUILD)/tools.mk
+endif
+$(BUILD)/tools.mk: FORCE
+	@GOAL='$(firstword $(MAKECMDGOALS))' CROSS='$(CROSS)' QEMU='$(QEMU)' \
+		OPENSBI='$(OPENSBI)' MIRROR='$(MIRROR)' CACHE='$(CACHE)' \
+		firmware/image/host-tools $(BUILD) $(tool_groups)
+Makefile: ;
+mk/%.mk: ;
+.PHONY: FORCE
+FORCE:
+
+include mk/firmware.mk
+include mk/guests.mk
+include mk/tests.mk
+
+# ---- running ---------------------------------------------------------------------------------
+
+QEMU_COMMAND = $(QEMU) -machine $(MACHINE) -cpu $(CPU) -smp $(SMP) -m $(MEM) -nographic \
+	-bios $(or $(OPENSBI),default) -kernel $(OUT)/hartwood.bin -initrd $(BUNDLE_DTB) $(QEMU_ARGS)
+
+.PHONY: run debug bench
+run: $(OUT)/hartwood.bin $(BUNDLE_DTB)
+	@echo "Starting $(BUNDLE) on $(SMP) harts. To leave QEMU, press Ctrl-A and then X."
+	@$(QEMU_COMMAND)
+
+debug: $(OUT)/hartwood.bin $(BUNDLE_DTB)
+	@echo "QEMU waits for gdb at :1234. In another terminal:"
+	@echo "  gdb-multiarch -ex 'set architecture riscv:rv64' \\"
+	@echo "    -ex 'add-symbol-file $(OUT)/hartwood.elf -o $(LOAD_ADDRESS)' -ex 'target remote :1234'"
+	@echo "To leave QEMU, press Ctrl-A and then X."
+	@$(QEMU_COMMAND) -s -S
+
+bench: $(OUT)/hartwood.bin guests
+	@BUILD=$(BUILD) QEMU='$(QEMU)' $(PYTHON) tests/bench/bench.py
+
+# ---- housekeeping ----------------------------------------------------------------------------
+
+.PHONY: help clean distclean format
+format:
+	clang-format -i $(FORMATTED)
+
+clean:
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -path $(CACHE) -exec rm -rf {} + 2>/dev/null || true
+
+distclean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'Targets'
+	@echo '  run           build all, boot BUNDLE on the emulated machine (first run: downloads)'
+	@echo '  test          every test; ends with "N passed, N failed"'
+	@echo '  hartwood      the hypervisor: $(OUT)/hartwood.bin (what plain make builds)'
+	@echo '  guests        what it runs: bare guests, Linux, U-Boot'
+	@echo '  bundle        BUNDLE as a blob to boot: $(BUNDLE_DTB)'
+	@echo '  debug         like run, stopped and waiting for gdb; prints the gdb line'
+	@echo '  bench         what each exit costs, in instructions, beside the targets'
+	@echo '  unit          the host tests only; layering: the layering rule only'
+	@echo '  format        runs clang-format over the sources; format-check only looks'
+	@echo '  clean         removes what was built; distclean the downloads too'
+	@echo 'Variables'
+	@echo '  BUNDLE=$(BUNDLE)    the VM bundle to boot'
+	@echo '  SMP=$(SMP) MEM=$(MEM)  harts and memory of the machine'
+	@echo '  CPU=$(CPU) MACHINE=$(MACHINE)  QEMU -cpu and -machine'
+	@echo '  QEMU_ARGS=           more arguments for QEMU; QEMU= another QEMU'
+	@echo '  OPENSBI=             another firmware (QEMU -bios)'
+	@echo '  DEBUG=1              -O1, frame pointers and lock checks, in $(BUILD)/debug'
+	@echo '  MIRROR=              Debian archive to download from (else as in apt sources)'
+	@echo '  BUILD=$(BUILD) CACHE=$(CACHE)  where output and downloads go'
+	@echo '  V=1                  show commands'

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A machine under QEMU, as the target tests see it: started, typed at, listened to, and ended.
+
+    machine = boot(bundle=hartwood.BUILD / "linux.dtb", smp=4)
+    machine.expect("shell ready", timeout=60)
+    machine.sendline("echo $((6 * 7))")
+    machine.expect("42")
+
+`boot` is a fixture of conftest.py. Everything that the machine prints goes to a log in
+build/test-logs/; a failed expectation shows the end of it. No machine outlives its test, its
+`lifetime` or the process that started it.
+"""
+
+import ctypes
+import os
+import pathlib
+import re
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+
+import pexpect
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
+BUILD = BUILD if BUILD.is_absolute() else TOP / BUILD
+OUT = pathlib.Path(os.environ.get("OUT", BUILD))
+OUT = OUT if OUT.is_absolute() else TOP / OUT
+LOGS = BUILD / "test-logs"
+QEMU = os.environ.get("QEMU") or "qemu-system-riscv64"
+OPENSBI = os.environ.get("OPENSBI") or "default"
+
+IMAGE = OUT / "hartwood.bin"
+LINUX = BUILD / "guest" / "Image"
+INITRD = BUILD / "guest" / "initrd.gz"
+UBOOT = BUILD / "guest" / "u-boot.bin"
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def guest(name):
+    """The flat binary of guests/NAME."""
+    return BUILD / "guests" / f"{name}.bin"
+
+
+# ---- bundles and images ----------------------------------------------------------------------
+
+
+def compile_dts(source, path):
+    """Device tree source to blob; /incbin/ paths are relative to build/."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-i", str(BUILD), "-o", str(path), "-"],
+                   input=source.encode(), check=True)
+    return path
+
+
+def cells(value):
+    """A number as the two cells of a 64-bit property."""
+    return f"<{value >> 32:#x} {value & 0xffffffff:#x}>"
+
+
+def vm_source(name, kernel, cpus=1, memory=64 << 20, ramdisk=None, bootargs=None, more=""):
+    """A node for /vms; `more` is added to it as it stands."""
+    lines = [f"cpus = <{cpus}>;", f"memory = {cells(memory)};", f'kernel = "{kernel}";']
+    if ramdisk:
+        lines.append(f'ramdisk = "{ramdisk}";')
+    if bootargs is not None:
+        lines.append(f'bootargs = "{bootargs}";')
+    return f"{name} {{ {' '.join(lines)} {more} }};\n"
+
+
+def image_source(name, path, kind="kernel", system="linux"):
+    """A node for /images."""
+    return (f'{name} {{ description = "{name}"; type = "{kind}"; arch = "riscv"; os = "{system}"; '
+            f'compression = "none"; data = /incbin/("{path}"); }};\n')
+
+
+def bundle_source(images, vms):
+    """images and vms: lists of what image_source() and vm_source() give."""
+    return ('/dts-v1/;\n/ {\ndescription = "test";\nimages {\n' + "".join(images) +
+            "};\nvms {\n" + "".join(vms) + "};\n};\n")
+
+
+def bundle(path, kernel, ramdisk=None, system="linux", **vm):
+    """A bundle of one VM called "guest"; `vm` goes to vm_source()."""
+    images = [image_source("kernel", kernel, system=system)]
+    if ramdisk:
+        images.append(image_source("ramdisk", ramdisk, kind="ramdisk"))
+        vm["ramdisk"] = "ramdisk"
+    return compile_dts(bundle_source(images, [vm_source("guest", "kernel", **vm)]), path)
+
+
+def linux_bundle(path, bootargs="", commands=None, cpus=2, memory=512 << 20, **vm):
+    """Debian's kernel and the busybox initramfs. `commands` are run in place of a shell."""
+    if commands:
+        bootargs += " hartwood.cmd=" + ",".join(commands).replace(" ", ";")
+    return bundle(path, LINUX, INITRD, cpus=cpus, memory=memory,
+                  bootargs=" ".join(["console=ttyS0", *bootargs.split()]), **vm)
+
+
+def elf_at(address, path, image=None):
+    """Wraps a flat image in an ELF that is loaded and entered at `address`.
+
+    QEMU puts a flat -kernel at 0x80200000, but an ELF wherever it says.
+    """
+    data = pathlib.Path(image or IMAGE).read_bytes()
+    offset = 4096
+    # An Image states how much memory it takes, .bss included; an ELF segment says so too.
+    (size,) = struct.unpack_from("<Q", data, 16)
+    riscv, executable = 243, 2
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", executable, riscv, 1, address,
+                         64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 7, offset, address, address, len(data),
+                          max(size, len(data)), 4096)
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes((header + segment).ljust(offset, b"\0") + data)
+    return path
+
+
+def loader(path, address):
+    """QEMU arguments that put a file into RAM as it stands."""
+    return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+
+
+def device_tree(smp=2, mem="1G", cpu="rv64", machine="virt", args=()):
+    """The source of the device tree that QEMU would hand over; change it, compile_dts(), dtb=."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    blob = LOGS / f"device-tree.{os.getpid()}.dtb"
+    try:
+        subprocess.run([QEMU, "-machine", f"{machine},dumpdtb={blob}", "-cpu", cpu,
+                        "-smp", str(smp), "-m", str(mem), "-nographic", "-bios", OPENSBI, *args],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=30, check=True)
+        return subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", str(blob)],
+                              stdout=subprocess.PIPE, text=True, check=True).stdout
+    finally:
+        blob.unlink(missing_ok=True)
+
+
+# ---- the machine -----------------------------------------------------------------------------
+
+
+class Machine:
+    """One QEMU. See command() for what the arguments become.
+
+    kernel    what the firmware starts: Hartwood unless given
+    bundle    path of a blob, passed as the initrd; None for none
+    append    /chosen/bootargs of the machine
+    dtb       a device tree in place of QEMU's own
+    args      more arguments
+    reboot    False: a reset of the machine ends QEMU
+    timeout   seconds an expectation waits unless it says otherwise
+    lifetime  seconds after which the machine is killed, whatever it does
+    """
+
+    def __init__(self, name="machine", timeout=60, lifetime=300, reboot=False, **arguments):
+        self.name = name
+        self.timeout = timeout
+        self.deadline = time.monotonic() + lifetime
+        self.command = command(reboot=reboot, **arguments)
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self.log_path = LOGS / f"{name}.log"
+        self.log = open(self.log_path, "w", encoding="latin-1", newline="")
+        self.log.write("+ " + " ".join(self.command) + "\n")
+        self.child = pexpect.spawn(self.command[0], self.command[1:], cwd=str(TOP), echo=False,
+                                   encoding="latin-1", timeout=timeout, dimensions=(24, 200),
+                                   preexec_fn=_prepare_child)
+        self.child.logfile_read = self.log
+        self.child.delaybeforesend = None
+        self.watchdog = threading.Timer(lifetime, self._signal)
+        self.watchdog.daemon = True
+        self.watchdog.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def expect(self, pattern, timeout=None):
+        """Waits for a regular expression, or the first of a list; gives the match object."""
+        try:
+            self.child.expect(pattern, timeout=self._limit(timeout))
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            what = "ended" if isinstance(error, pexpect.EOF) else "timed out"
+            raise AssertionError(f"{self.name} {what} before {pattern!r}\n{self.tail()}") from None
+        return self.child.match
+
+    def expect_exact(self, text, timeout=None):
+        """Like expect(), for a plain string."""
+        return self.expect(re.escape(text), timeout)
+
+    def refuse(self, pattern, seconds):
+        """Fails if the pattern turns up within so many seconds."""
+        index = self.child.expect([pattern, pexpect.TIMEOUT, pexpect.EOF],
+                                  timeout=self._limit(seconds))
+        assert index != 0, f"{self.name} printed {pattern!r}\n{self.tail()}"
+        return index == 1
+
+    def send(self, text):
+        self.child.send(text)
+
+    def sendline(self, text=""):
+        """A line as a terminal sends it."""
+        self.child.send(text + "\r")
+
+    def run(self, line, timeout=None):
+        """Types a command at the Linux guest's shell and gives what it prints, and its status."""
+        mark = f"done-{time.monotonic_ns():x}"
+        # The marks are typed in two parts, so that the echo of the line does not match.
+        self.sendline(f"echo {mark[:4]}''{mark[4:]}; {line}; echo {mark[:4]}''{mark[4:]} $?")
+        self.expect(mark + r"\r\n", timeout)
+        match = self.expect(mark + r" (\d+)\r\n", timeout)
+        return self.child.before.replace("\r\n", "\n"), int(match.group(1))
+
+    def wait_end(self, timeout=None):
+        """Waits until QEMU ends by itself; gives its exit status."""
+        try:
+            self.child.expect(pexpect.EOF, timeout=self._limit(timeout))
+        except pexpect.TIMEOUT:
+            raise AssertionError(f"{self.name} did not end\n{self.tail()}") from None
+        self.child.wait()
+        return self.child.exitstatus
+
+    def text(self):
+        """Everything that the machine has printed and that was read so far."""
+        self.log.flush()
+        return self.log_path.read_text(encoding="latin-1")
+
+    def tail(self, lines=40):
+        """The end of the log."""
+        return "\n".join(self.text().splitlines()[-lines:])
+
+    def kill(self):
+        """Ends the machine at once, and for certain."""
+        self.watchdog.cancel()
+        self._signal()
+        try:
+            self.child.close(force=True)
+        except pexpect.ExceptionPexpect:
+            pass
+        if not self.log.closed:
+            self.log.close()
+
+    def _signal(self):
+        # terminated is set once the child has been waited for: the pid is ours until then.
+        if not self.child.terminated:
+            try:
+                os.kill(self.child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def _limit(self, timeout):
+        wanted = self.timeout if timeout is None else timeout
+        return max(0.1, min(wanted, self.deadline - time.monotonic()))
+
+
+def command(kernel=None, bundle=None, smp=2, mem="1G", cpu="rv64", machine="virt", bios=None,
+            append=None, dtb=None, args=(), reboot=False):
+    """The QEMU command line as a list."""
+    words = [QEMU, "-machine", machine, "-cpu", cpu, "-smp", str(smp), "-m", str(mem),
+             "-nographic", "-bios", str(bios or OPENSBI), "-kernel", str(kernel or IMAGE)]
+    if bundle:
+        words += ["-initrd", str(bundle)]
+    if append is not None:
+        words += ["-append", append]
+    if dtb:
+        words += ["-dtb", str(dtb)]
+    if not reboot:
+        words.append("-no-reboot")
+    return words + [str(word) for word in args]
+
+
+def _prepare_child():
+    """Runs in the child: tie its life to ours, and let the pty pass its output as it is."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    mode = termios.tcgetattr(0)
+    mode[1] &= ~termios.ONLCR
+    termios.tcsetattr(0, termios.TCSANOW, mode)
