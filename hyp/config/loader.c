@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From bundle to guest RAM: makes or adopts the device tree, then copies the planned pieces. Owns
+ * one struct loading a VM, which the hart doing guest_work() uses; nobody else does.
+ */
+#include "hyp/config/loader.h"
+
+#include "hyp/config/guest_fdt.h"
+#include "hyp/mem/page.h"
+
+struct loading {
+	const struct bundle_vm *vm;
+	struct image_loader loader;
+	void *fdt; /* GUEST_FDT_SIZE_MAX bytes while loading, NULL otherwise */
+};
+
+static struct loading loadings[BUNDLE_VM_MAX];
+static unsigned loading_count;
+
+static enum status make_fdt(struct loading *loading, const struct guest_memory *memory, u64 *length)
+{
+	const struct bundle_vm *vm = loading->vm;
+	struct guest_machine machine = {
+		.ram_base = memory->base,
+		.ram_size = memory->size,
+		.cpu_count = vm->cpus,
+		.bootargs = vm->bootargs,
+		.ramdisk = vm->plan.ramdisk,
+		.ramdisk_size = vm->plan.ramdisk_size,
+	};
+
+	if (vm->fdt)
+		return guest_fdt_adopt(vm->fdt->file.data, vm->fdt->file.size, &machine,
+				       loading->fdt, GUEST_FDT_SIZE_MAX, length);
+	return guest_fdt_build(hw_machine(), &machine, loading->fdt, GUEST_FDT_SIZE_MAX, length);
+}
+
+static void drop_fdt(struct loading *loading)
+{
+	if (loading->fdt)
+		page_free(hw_hpa_of(loading->fdt), GUEST_FDT_PAGE_ORDER);
+	loading->fdt = NULL;
+}
+
+static enum status begin(void *context, struct guest_memory *memory)
+{
+	struct loading *loading = context;
+	enum status status;
+	hpa_t block;
+	u64 length;
+
+	drop_fdt(loading);
+	status = page_alloc(GUEST_FDT_PAGE_ORDER, &block);
+	if (status != STATUS_OK)
+		return status;
+	loading->fdt = hw_ram(block);
+	status = make_fdt(loading, memory, &length);
+	if (status == STATUS_OK)
+		status = image_load_init(&loading->loader, memory, &loading->vm->plan, loading->fdt,
+					 length);
+	if (status != STATUS_OK)
+		drop_fdt(loading);
+	return status;
+}
+
+static enum status step(void *context, bool *done, gpa_t *entry, gpa_t *fdt)
+{
+	struct loading *loading = context;
+	enum status status = image_load_step(&loading->loader, done);
+
+	if (status != STATUS_OK || *done)
+		drop_fdt(loading);
+	*entry = loading->vm->plan.entry;
+	*fdt = loading->vm->plan.fdt;
+	return status;
+}
+
+enum status loader_attach(const struct bundle_vm *vm, struct guest_loader *loader)
+{
+	if (loading_count == BUNDLE_VM_MAX)
+		return STATUS_NO_MEMORY;
+	struct loading *loading = &loadings[loading_count++];
+
+	loading->vm = vm;
+	*loader = (struct guest_loader){.begin = begin, .step = step, .context = loading};
+	return STATUS_OK;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sorts exits. A guest-page fault is RAM not yet given, a device, or a mistake; a virtual
+ * instruction is a WFI or something that a hart without H does not have; anything else that
+ * arrives here was not delegable on this hart and goes back to the guest as it came.
+ * Owns nothing; the vCPU is the caller's.
+ */
+#include "hyp/exit/exit.h"
+
+#include "hyp/csr.h"
+#include "hyp/exit/guest_walk.h"
+#include "hyp/exit/inject.h"
+#include "hyp/exit/mmio.h"
+#include "hyp/mem/guest_memory.h"
+
+#define INSN_WFI 0x10500073
+
+static u64 access_fault_of(u64 scause)
+{
+	switch (scause) {
+	case CAUSE_FETCH_GUEST_PAGE_FAULT:
+		return CAUSE_FETCH_ACCESS;
+	case CAUSE_LOAD_GUEST_PAGE_FAULT:
+		return CAUSE_LOAD_ACCESS;
+	default:
+		return CAUSE_STORE_ACCESS;
+	}
+}
+
+/* A fetch fault of the first instruction of the trap handler leads to itself for good. */
+static bool loops_on_own_handler(struct vcpu *vcpu, u64 scause, gva_t address)
+{
+	bool from_s = (hw_read_sstatus() & SSTATUS_SPP) != 0;
+
+	return scause == CAUSE_FETCH_GUEST_PAGE_FAULT && from_s &&
+	       vcpu->pc == (hw_read_vstvec() & ~3ULL) && address.value == vcpu->pc;
+}
+
+static void reflect_access_fault(struct vcpu *vcpu, u64 scause, gva_t address)
+{
+	if (loops_on_own_handler(vcpu, scause, address)) {
+		vcpu->vm->ops->end(vcpu->vm, VM_END_FAILED,
+				   "its trap handler lies where nothing can be fetched");
+		return;
+	}
+	inject_exception(vcpu, access_fault_of(scause), address.value);
+}
+
+/* RAM that has not been given yet, or that another vCPU has been given meanwhile. A hart may have
+ * cached that the page was absent, so the fence is due in both cases (Privileged ISA,
+ * "Supervisor Memory-Management Fence Instruction"); only this hart needs it, another one takes
+ * this same path. */
+static void give_ram(struct vcpu *vcpu, gpa_t address)
+{
+	bool fresh;
+
+	if (guest_memory_touch(vcpu->vm->memory, address, &fresh) != STATUS_OK) {
+		vcpu->vm->ops->end(vcpu->vm, VM_END_FAILED, "the machine is out of memory");
+		return;
+	}
+	hw_hfence_gvma(address, (unsigned)(hw_read_hgatp() >> HGATP_VMID_SHIFT) & 0x3fff);
+	/* The page may have held code of someone else that this hart's fetches still remember. */
+	if (fresh)
+		hw_fence_i();
+}
+
+/* htval holds bits 63:2 of the address; htinst tells whether the fault was the access's own or one
+ * of the guest's page-table walk. Harts may leave either zero, and then the walk is done again in
+ * software. (Guest-physical address 0 is nothing that a guest has here, so zero always means
+ * "look".) */
+static enum walk locate(struct vcpu *vcpu, gva_t virtual, gpa_t *address)
+{
+	u64 htval = hw_read_htval();
+
+	*address = gpa(htval << 2 | (virtual.value & 3));
+	if (htval && (hw_read_htinst() || guest_memory_contains(vcpu->vm->memory, *address, 1)))
+		return WALK_FOUND;
+	return guest_walk(vcpu, virtual, address);
+}
+
+static void guest_page_fault(struct vcpu *vcpu, u64 scause)
+{
+	gva_t virtual = gva(hw_read_stval());
+	gpa_t address;
+	enum walk walk = locate(vcpu, virtual, &address);
+
+	if (walk == WALK_RETRY)
+		return;
+	if (guest_memory_contains(vcpu->vm->memory, address, 1))
+		give_ram(vcpu, address);
+	else if (walk == WALK_TABLE || scause == CAUSE_FETCH_GUEST_PAGE_FAULT ||
+		 !mmio_access(vcpu, scause, address))
+		reflect_access_fault(vcpu, scause, virtual);
+}
+
+void exit_exception(struct vcpu *vcpu, u64 scause)
+{
+	switch (scause) {
+	case CAUSE_LOAD_GUEST_PAGE_FAULT:
+	case CAUSE_STORE_GUEST_PAGE_FAULT:
+	case CAUSE_FETCH_GUEST_PAGE_FAULT:
+		guest_page_fault(vcpu, scause);
+		break;
+	default:
+		inject_exception(vcpu, scause, hw_read_stval());
+	}
+}
+
+bool exit_has_wakeup(struct vcpu *vcpu)
+{
+	u64 pending = hw_read_hip();
+
+	(void)vcpu;
+	/* vsie has the VS bits in the S places, one down (Privileged ISA, "Virtual Supervisor
+	 * Interrupt (vsip and vsie) Registers"). */
+	return ((pending >> 1) & hw_read_vsie()) != 0;
+}
+
+/* The trapping instruction: stval has it, or zero on harts that do not give it. */
+static bool trapping_instruction(struct vcpu *vcpu, u32 *insn)
+{
+	struct hw_fetch_fault fault;
+	u64 stval = hw_read_stval();
+
+	if (stval) {
+		*insn = (u32)stval;
+		return true;
+	}
+	return hw_fetch_guest(gva(vcpu->pc), insn, &fault) == STATUS_OK;
+}
+
+bool exit_virtual_instruction(struct vcpu *vcpu)
+{
+	bool from_s = (hw_read_sstatus() & SSTATUS_SPP) != 0;
+	u32 insn;
+
+	/* The guest changed its page tables or its code while the trap was on its way: let it
+	 * execute what is there now. */
+	if (!trapping_instruction(vcpu, &insn))
+		return true;
+	if (insn == INSN_WFI && from_s) {
+		vcpu->pc += 4;
+		return exit_has_wakeup(vcpu);
+	}
+	/* On the machine the guest believes in, without H, this is an illegal instruction. */
+	inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, hw_read_stval());
+	return true;
+}
+
+void exit_illegal_instruction(struct vcpu *vcpu)
+{
+	inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, hw_read_stval());
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The RAM of a VM. Owns the pages behind its leaves. memory->lock guards the tables and page_count;
+ * base and size never change before guest_memory_destroy_step(), which moves base past what is
+ * gone. The tables themselves are gstage.c's business, fences those of whoever runs the vCPUs.
+ *
+ * A page once given stays where it is until guest_memory_destroy_step(), which runs when no vCPU
+ * does. So an address that was looked up under the lock stays good after the lock is released, and
+ * zeroing and copying are done outside it.
+ */
+#include "hyp/mem/guest_memory.h"
+
+#include <string.h>
+
+#include "hyp/check.h"
+#include "hyp/mem/page.h"
+
+/* Leaves that one guest_memory_destroy_step() takes out. */
+#define DESTROY_STEP_COUNT 64
+
+enum status guest_memory_create(struct guest_memory *memory, gpa_t base, u64 size,
+				enum hw_gstage_mode mode)
+{
+	u64 space = gstage_space_size(mode);
+
+	if (space == 0)
+		return STATUS_UNSUPPORTED;
+	if (size == 0 || !is_aligned(base.value, PAGE_SIZE) || !is_aligned(size, PAGE_SIZE) ||
+	    !range_contains(0, space, base.value, size))
+		return STATUS_INVALID;
+
+	lock_init(&memory->lock, LOCK_MEMORY);
+	memory->base = base;
+	memory->size = size;
+	memory->page_count = 0;
+	return gstage_create(&memory->gstage, mode);
+}
+
+bool guest_memory_contains(const struct guest_memory *memory, gpa_t address, u64 length)
+{
+	return range_contains(memory->base.value, memory->size, address.value, length);
+}
+
+static u64 block_size(unsigned order)
+{
+	return PAGE_SIZE << order;
+}
+
+static unsigned order_of_leaf(u64 size)
+{
+	return (unsigned)__builtin_ctzll(size) - PAGE_SHIFT;
+}
+
+/* The block of that order around an address of RAM. False if it reaches beyond RAM. */
+static bool block_around(const struct guest_memory *memory, gpa_t address, unsigned order,
+			 gpa_t *start)
+{
+	*start = gpa(align_down(address.value, block_size(order)));
+	return guest_memory_contains(memory, *start, block_size(order));
+}
+
+static bool is_mapped_locked(const struct guest_memory *memory, gpa_t address)
+{
+	struct gstage_leaf leaf;
+
+	return gstage_walk(&memory->gstage, address, &leaf) == STATUS_OK;
+}
+
+static bool is_block_empty_locked(const struct guest_memory *memory, gpa_t start, unsigned order)
+{
+	struct gstage_leaf leaf;
+	gpa_t mapped;
+
+	return gstage_find(&memory->gstage, start, &mapped, &leaf) != STATUS_OK ||
+	       mapped.value >= start.value + block_size(order);
+}
+
+/* Gives a new, zeroed block to an empty place. STATUS_EXISTS: something was mapped in that block,
+ * perhaps by another hart just now. STATUS_NO_MEMORY: no block, or no table for it. */
+static enum status give_block(struct guest_memory *memory, gpa_t start, unsigned order)
+{
+	hpa_t block;
+	enum status status = page_alloc_zeroed(order, &block);
+
+	if (status != STATUS_OK)
+		return status;
+
+	/* The entry is written with release, so the zeroes are visible before it is. */
+	lock_acquire(&memory->lock);
+	status = gstage_map(&memory->gstage, start, block, block_size(order), PROT_RWX,
+			    block_size(order));
+	if (status == STATUS_OK)
+		memory->page_count += 1ULL << order;
+	lock_release(&memory->lock);
+
+	if (status != STATUS_OK)
+		page_free(block, order);
+	return status;
+}
+
+enum status guest_memory_touch(struct guest_memory *memory, gpa_t address, bool *fresh)
+{
+	bool ignored;
+	gpa_t large;
+	enum status status;
+
+	if (fresh == NULL)
+		fresh = &ignored;
+	*fresh = false;
+	if (!guest_memory_contains(memory, address, 1))
+		return STATUS_NOT_FOUND;
+
+	lock_acquire(&memory->lock);
+	bool present = is_mapped_locked(memory, address);
+	bool try_large = !present && block_around(memory, address, PAGE_ORDER_2M, &large) &&
+			 is_block_empty_locked(memory, large, PAGE_ORDER_2M);
+	lock_release(&memory->lock);
+
+	if (present)
+		return STATUS_OK;
+	if (try_large && give_block(memory, large, PAGE_ORDER_2M) == STATUS_OK) {
+		*fresh = true;
+		return STATUS_OK;
+	}
+
+	/* No large block is to be had, or another hart has just mapped something in it. */
+	status = give_block(memory, gpa(align_down(address.value, PAGE_SIZE)), PAGE_ORDER_4K);
+	*fresh = status == STATUS_OK;
+	if (status == STATUS_OK)
+		return STATUS_OK;
+
+	/* If the other hart mapped this very page, that is as good, even if it took the last of
+	 * the memory for it. */
+	lock_acquire(&memory->lock);
+	present = is_mapped_locked(memory, address);
+	lock_release(&memory->lock);
+	return present ? STATUS_OK : status;
+}
+
+/* The largest block that begins at an address, fits before end, and is to be had. */
+static enum status give_largest(struct guest_memory *memory, u64 address, u64 end, u64 *given)
+{
+	static const unsigned orders[] = {PAGE_ORDER_1G, PAGE_ORDER_2M, PAGE_ORDER_4K};
+	enum status status = STATUS_NO_MEMORY;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(orders) && status == STATUS_NO_MEMORY; i++) {
+		u64 size = block_size(orders[i]);
+
+		if (!is_aligned(address, size) || size > end - address)
+			continue;
+		status = give_block(memory, gpa(address), orders[i]);
+		*given = size;
+	}
+	return status;
+}
+
+enum status guest_memory_pin(struct guest_memory *memory)
+{
+	u64 position = memory->base.value;
+	u64 end = position + memory->size;
+
+	while (position < end) {
+		struct gstage_leaf leaf;
+		gpa_t start;
+		u64 given;
+
+		lock_acquire(&memory->lock);
+		enum status status = gstage_find(&memory->gstage, gpa(position), &start, &leaf);
+		lock_release(&memory->lock);
+
+		if (status == STATUS_OK && start.value <= position) {
+			position = start.value + leaf.size;
+			continue;
+		}
+		u64 hole_end = status == STATUS_OK ? start.value : end;
+
+		status = give_largest(memory, position, hole_end, &given);
+		/* A vCPU may have touched the place meanwhile: look again. */
+		if (status == STATUS_EXISTS)
+			continue;
+		if (status != STATUS_OK)
+			return status;
+		position += given;
+	}
+	return STATUS_OK;
+}
+
+/* Unmaps the first leaves and gives their pages back. Returns how many there were. */
+static unsigned destroy_leaves_locked(struct guest_memory *memory)
+{
+	struct gstage_leaf leaves[DESTROY_STEP_COUNT];
+	hpa_t tables = GSTAGE_NO_TABLES;
+	gpa_t base = memory->base;
+	gpa_t start;
+	unsigned count = 0;
+
+	while (count < DESTROY_STEP_COUNT &&
+	       gstage_find(&memory->gstage, memory->base, &start, &leaves[count]) == STATUS_OK)
+		memory->base = gpa(start.value + leaves[count++].size);
+	if (count == 0)
+		return 0;
+
+	/* Only whole leaves, so nothing is split and this cannot fail. No hart has used this VMID
+	 * since the vCPUs were put, and whoever gets it next fences first: tables and pages may be
+	 * used again at once. */
+	enum status status =
+		gstage_unmap(&memory->gstage, base, memory->base.value - base.value, &tables);
+
+	CHECK(status == STATUS_OK);
+	gstage_free_tables(&memory->gstage, tables);
+	for (unsigned i = 0; i < count; i++) {
+		page_free(leaves[i].address, order_of_leaf(leaves[i].size));
+		memory->page_count -= leaves[i].size >> PAGE_SHIFT;
+	}
+	return count;
+}
+
+bool guest_memory_destroy_step(struct guest_memory *memory)
+{
+	lock_acquire(&memory->lock);
+	memory->size = 0;
+	bool done = destroy_leaves_locked(memory) == 0;
+
+	if (done) {
+		CHECK(memory->page_count == 0);
+		gstage_destroy(&memory->gstage);
+	}
+	lock_release(&memory->lock);
+	return done;
+}
+
+void guest_memory_destroy(struct guest_memory *memory)
+{
+	while (!guest_memory_destroy_step(memory))
+		;
+}
+
+/* The piece of a range that one leaf backs, or one untouched page. NULL when untouched. */
+static char *find_piece(struct guest_memory *memory, gpa_t address, u64 length, u64 *piece)
+{
+	struct gstage_leaf leaf;
+
+	lock_acquire(&memory->lock);
+	enum status status = gstage_walk(&memory->gstage, address, &leaf);
+	lock_release(&memory->lock);
+
+	u64 size = status == STATUS_OK ? leaf.size : PAGE_SIZE;
+
+	*piece = min_u64(length, size - (address.value & (size - 1)));
+	return status == STATUS_OK ? hw_ram(leaf.address) : NULL;
+}
+
+enum status guest_memory_read(struct guest_memory *memory, gpa_t from, void *to, u64 length)
+{
+	char *out = to;
+
+	if (!guest_memory_contains(memory, from, length))
+		return STATUS_INVALID;
+	while (length > 0) {
+		u64 piece;
+		const char *ram = find_piece(memory, from, length, &piece);
+
+		/* Nobody has written to an untouched page: it need not be given to be read. */
+		if (ram != NULL)
+			memcpy(out, ram, piece);
+		else
+			memset(out, 0, piece);
+		out += piece;
+		from.value += piece;
+		length -= piece;
+	}
+	/* The compiler may not go back to the source, which the guest can change, for what the
+	 * caller believes to be the copy. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return STATUS_OK;
+}
+
+enum status guest_memory_write(struct guest_memory *memory, gpa_t to, const void *from, u64 length)
+{
+	const char *in = from;
+
+	if (!guest_memory_contains(memory, to, length))
+		return STATUS_INVALID;
+	while (length > 0) {
+		enum status status = guest_memory_touch(memory, to, NULL);
+		u64 piece;
+
+		if (status != STATUS_OK)
+			return status;
+
+		char *ram = find_piece(memory, to, length, &piece);
+
+		CHECK(ram != NULL);
+		memcpy(ram, in, piece);
+		in += piece;
+		to.value += piece;
+		length -= piece;
+	}
+	return STATUS_OK;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A virtual machine as a whole, and its life:
+ *
+ *	OFF -> LOADING -> RUNNING -> ENDING -> FREEING -> OFF, or LOADING again for a reboot
+ *
+ * ENDING waits until no vCPU runs and no hart has the VM's tables active; LOADING and FREEING are
+ * done in bounded steps by whichever hart comes by (guest_work()).
+ */
+#pragma once
+
+#include "hyp/dev/device.h"
+#include "hyp/dev/vplic.h"
+#include "hyp/dev/vuart.h"
+#include "hyp/mem/guest_memory.h"
+#include "hyp/mem/vmid.h"
+#include "hyp/vcpu.h"
+
+/* RAM starts where it does on QEMU virt. */
+#define GUEST_RAM_BASE 0x80000000ULL
+
+enum guest_state {
+	GUEST_OFF,
+	GUEST_LOADING,
+	GUEST_RUNNING,
+	GUEST_ENDING,
+	GUEST_FREEING,
+};
+
+/* Brings the images into fresh guest RAM. */
+struct guest_loader {
+	/* Starts over. */
+	enum status (*begin)(void *context, struct guest_memory *memory) MUST_CHECK;
+	/* Does a bounded part of it. *done: entry and fdt say how to start. */
+	enum status (*step)(void *context, bool *done, gpa_t *entry, gpa_t *fdt) MUST_CHECK;
+	void *context;
+};
+
+/* Where the VM's serial line ends. Called with LOCK_DEVICE held by transmit(). */
+struct guest_console {
+	size_t (*transmit)(void *context, const u8 *bytes, size_t length);
+	/* Input for SBI console reads. */
+	size_t (*take)(void *context, u8 *bytes, size_t length);
+	/* The UART has room again: hand it what is kept. No lock is held. */
+	void (*offer_input)(void *context);
+	void *context;
+};
+
+struct guest_config {
+	const char *name;    /* stays valid */
+	unsigned vcpu_count; /* 1 to VCPU_MAX */
+	u64 memory_size;     /* bytes, a multiple of 4 KiB */
+	bool memory_pinned;
+	struct guest_loader loader;
+	struct guest_console console;
+};
+
+struct guest {
+	struct vm vm; /* what other rooms see */
+	struct vcpu *vcpus[VCPU_MAX];
+	struct guest_config config;
+
+	struct lock lock; /* guards state, end, running_count */
+	enum guest_state state;
+	enum vm_end end;
+	unsigned active_count; /* vCPUs that are not OFF */
+
+	struct guest_memory memory;
+	struct bus bus;
+	struct vplic plic;
+	struct vuart uart;
+	u32 input_wanted; /* atomic: offer_input() is owed */
+
+	struct vmid vmid;
+	const struct vcpu *last_vcpu[HW_HART_MAX]; /* which of its vCPUs a hart had last */
+};
+
+static inline struct guest *guest_of(const struct vm *vm)
+{
+	return container_of(vm, struct guest, vm);
+}
+
+/* Makes a VM, OFF. Boot hart. STATUS_NO_MEMORY; STATUS_INVALID: the configuration is outside its
+ * limits; STATUS_UNSUPPORTED: no G-stage mode has room for that much RAM. */
+enum status guest_create(const struct guest_config *config, struct guest **guest) MUST_CHECK;
+
+/* OFF to LOADING. STATUS_DENIED in any other state. */
+enum status guest_start(struct guest *guest) MUST_CHECK;
+
+/* Does a step of whatever VM needs one. False: there is nothing to do. Any hart, no lock held. */
+bool guest_work(void);
+
+/* Calls offer_input() where a UART has made room. Any hart, no lock held. */
+void guest_offer_input(void);
+
+/* True once every VM is OFF for good. */
+bool guest_all_off(void);
+
+/* A vCPU in START_PENDING becomes ready to run from pc. STATUS_DENIED: the VM is ending. */
+enum status guest_start_vcpu(struct vcpu *vcpu, u64 pc, u64 opaque) MUST_CHECK;
+
+/* One of its vCPUs has gone OFF, for whatever reason. */
+void guest_vcpu_left(struct guest *guest);
+
+/* True if the VM wants its vCPUs to stop. */
+bool guest_is_ending(struct guest *guest);
+
+/* What the rooms below may ask of vm/. */
+extern const struct vm_ops guest_vm_ops;

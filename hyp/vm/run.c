@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pick, load, enter, handle, put. Owns pcpu->current, and vcpu->leave and vcpu->wait while the vCPU
+ * is RUNNING.
+ *
+ * Nothing is polled on the way back into a guest: whoever wants something of this hart or of its
+ * vCPU sends an IPI, which is taken as soon as the guest is entered.
+ */
+#include "hyp/vm/run.h"
+
+#include "hyp/csr.h"
+#include "hyp/exit/exit.h"
+#include "hyp/sbi/sbi.h"
+#include "hyp/vm/guest.h"
+#include "hyp/vm/hsm.h"
+#include "hyp/vm/requests.h"
+#include "hyp/vm/sched.h"
+#include "hyp/vm/timer.h"
+#include "hyp/vm/units.h"
+#include "hyp/vm/vcpu_load.h"
+
+/* ---- Exits ---- */
+
+static bool host_interrupt(struct vcpu *vcpu, u64 scause)
+{
+	struct pcpu *pcpu = pcpu_this();
+
+	switch (hw_serve_interrupt(scause)) {
+	case HW_INTERRUPT_SOFT:
+		vcpu->exit_count[EXIT_COUNT_SOFT]++;
+		break;
+	case HW_INTERRUPT_TIMER:
+		vcpu->exit_count[EXIT_COUNT_TIMER]++;
+		pcpu->timer_set = PCPU_TIMER_UNKNOWN;
+		timer_rang(vcpu);
+		break;
+	case HW_INTERRUPT_DEVICE:
+		vcpu->exit_count[EXIT_COUNT_DEVICE]++;
+		break;
+	case HW_INTERRUPT_OTHER:
+		vcpu->exit_count[EXIT_COUNT_OTHER]++;
+		break;
+	}
+	guest_offer_input();
+	requests_serve(vcpu);
+	vcpu_set_wfi_trap(sched_trap_wfi());
+	if (!sched_tick(pcpu))
+		vcpu->leave = 1;
+	timer_poll(pcpu);
+	pcpu_update_timer(pcpu);
+	return !vcpu->leave;
+}
+
+bool run_light(struct vcpu *vcpu, u64 scause)
+{
+	if (scause & CAUSE_INTERRUPT)
+		return host_interrupt(vcpu, scause);
+	vcpu->exit_count[scause]++;
+	if (scause == CAUSE_ILLEGAL_INSTRUCTION) {
+		if (!units_claim(vcpu))
+			exit_illegal_instruction(vcpu);
+		return true;
+	}
+	if (exit_virtual_instruction(vcpu))
+		return true;
+	vcpu->wait = 1;
+	vcpu->leave = 1;
+	return false;
+}
+
+/* What the light path left: run_light() has done all there is to do for its causes, and the reason
+ * to be here is vcpu->leave. */
+static inline void handle_exit(struct vcpu *vcpu, u64 scause)
+{
+	if (scause == CAUSE_ECALL_VS) {
+		vcpu->deepen = 0;
+		sbi_full(vcpu);
+	} else if (!(scause & CAUSE_INTERRUPT) && scause != CAUSE_VIRTUAL_INSTRUCTION) {
+		if (scause < EXIT_COUNT_SOFT)
+			vcpu->exit_count[scause]++;
+		exit_exception(vcpu, scause);
+	}
+}
+
+/* ---- The loop ---- */
+
+static void enter(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+	pcpu->current = vcpu;
+	vcpu->leave = 0;
+	vcpu->wait = 0;
+	hsm_resume(vcpu);
+	vcpu_load(vcpu);
+	__atomic_store_n(&vcpu->running_on, (s32)pcpu->index, __ATOMIC_SEQ_CST);
+	requests_serve(vcpu);
+	timer_rang(vcpu);
+	pcpu_update_timer(pcpu);
+}
+
+/* One of them has a reason to leave: which, in order of strength. */
+static void leave(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+	pcpu->current = NULL;
+	vcpu_put(vcpu);
+	if (guest_is_ending(guest_of(vcpu->vm)) || hsm_is_stopping(vcpu)) {
+		sched_exit(pcpu, vcpu);
+		hsm_stopped(vcpu);
+		guest_vcpu_left(guest_of(vcpu->vm));
+	} else if (vcpu->wait) {
+		vcpu->wait_deadline = timer_deadline(vcpu);
+		sched_wait(pcpu, vcpu);
+	} else {
+		sched_yield(pcpu, vcpu);
+	}
+}
+
+static void run_vcpu(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+	enter(pcpu, vcpu);
+	while (!vcpu->leave)
+		handle_exit(vcpu, guest_run(vcpu));
+	leave(pcpu, vcpu);
+}
+
+/* A VM that has ended waits for the harts to let go of its tables. */
+static void drop_ended(const struct pcpu *pcpu)
+{
+	if (pcpu->loaded && guest_is_ending(guest_of(pcpu->loaded->vm)))
+		vcpu_unload();
+}
+
+_Noreturn void run_loop(void)
+{
+	struct pcpu *pcpu = pcpu_this();
+
+	for (;;) {
+		struct vcpu *vcpu = sched_pick(pcpu);
+
+		if (vcpu)
+			run_vcpu(pcpu, vcpu);
+		drop_ended(pcpu);
+		if (guest_work() || vcpu)
+			continue;
+		if (guest_all_off()) {
+			log_info("all virtual machines are off");
+			hw_shutdown();
+		}
+		sched_idle(pcpu);
+		timer_poll(pcpu);
+		guest_offer_input();
+	}
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns vcpu->timer. Runs on the vCPU's hart, takes no locks. */
+#include "hyp/vm/timer.h"
+
+#include "hyp/csr.h"
+
+#define POLL_HZ 100
+
+/* When the guest's clock will show that time; values from far ahead wrap neither way. */
+static u64 hart_time_of(const struct vcpu *vcpu, u64 guest_time)
+{
+	u64 now = hw_time();
+	u64 guest_now = now + vcpu->vm->htimedelta;
+
+	if (guest_time <= guest_now)
+		return now;
+	u64 ahead = guest_time - guest_now;
+
+	return ahead > UINT64_MAX - now ? UINT64_MAX : now + ahead;
+}
+
+/* SBI, "Timer Extension": a new value takes the pending interrupt back. */
+void timer_set(struct vcpu *self, u64 guest_time)
+{
+	__atomic_fetch_and(&self->irq_level, ~(u32)HVIP_VSTIP, __ATOMIC_SEQ_CST);
+	hw_clear_hvip(HVIP_VSTIP);
+	self->timer = guest_time == UINT64_MAX ? UINT64_MAX : hart_time_of(self, guest_time);
+	timer_rang(self);
+	pcpu_update_timer(pcpu_this());
+}
+
+void timer_rang(struct vcpu *vcpu)
+{
+	if (vcpu->timer > hw_time())
+		return;
+	vcpu->timer = UINT64_MAX;
+	__atomic_fetch_or(&vcpu->irq_level, HVIP_VSTIP, __ATOMIC_SEQ_CST);
+	hw_set_hvip(HVIP_VSTIP);
+}
+
+u64 timer_deadline(const struct vcpu *vcpu)
+{
+	if (!(vcpu->csr.vsie & (HVIP_VSTIP >> 1)))
+		return UINT64_MAX;
+	if (!hw_has(HW_FEATURE_SSTC))
+		return vcpu->timer;
+	return vcpu->csr.vstimecmp == UINT64_MAX ? UINT64_MAX
+						 : hart_time_of(vcpu, vcpu->csr.vstimecmp);
+}
+
+void timer_poll(struct pcpu *pcpu)
+{
+	if (pcpu->next_poll > hw_time())
+		return;
+	hw_serve_pending();
+	pcpu->next_poll = hw_time() + max_u64(1, hw_machine()->timebase_hz / POLL_HZ);
+}

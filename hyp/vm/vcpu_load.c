@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The only place that moves VS CSRs. Owns pcpu->loaded.
+ *
+ * Putting is eager and loading lazy: a vCPU that leaves its hart is complete in memory, and one
+ * that comes back before anybody else finds its state still there.
+ */
+#include "hyp/vm/vcpu_load.h"
+
+#include <string.h>
+
+#include "hyp/csr.h"
+#include "hyp/mem/guest_memory.h"
+#include "hyp/mem/vmid.h"
+#include "hyp/vm/guest.h"
+#include "hyp/vm/pcpu.h"
+#include "hyp/vm/sched.h"
+#include "hyp/vm/units.h"
+
+/* What a guest's environment configuration allows: everything that the hart can delegate, for the
+ * guest's device tree promises it. */
+static u64 guest_henvcfg(void)
+{
+	u64 value = 0;
+
+	if (hw_has(HW_FEATURE_SSTC))
+		value |= HENVCFG_STCE;
+	if (hw_has(HW_FEATURE_SVPBMT))
+		value |= HENVCFG_PBMTE;
+	if (hw_has(HW_FEATURE_SVADU))
+		value |= HENVCFG_ADUE;
+	if (hw_has(HW_FEATURE_ZICBOM))
+		value |= HENVCFG_CBIE | HENVCFG_CBCFE;
+	if (hw_has(HW_FEATURE_ZICBOZ))
+		value |= HENVCFG_CBZE;
+	return value;
+}
+
+static void load_csrs(const struct vcpu *vcpu)
+{
+	const struct vs_csrs *csr = &vcpu->csr;
+
+	hw_write_vsstatus(csr->vsstatus);
+	hw_write_vsie(csr->vsie);
+	hw_write_vstvec(csr->vstvec);
+	hw_write_vsscratch(csr->vsscratch);
+	hw_write_vsepc(csr->vsepc);
+	hw_write_vscause(csr->vscause);
+	hw_write_vstval(csr->vstval);
+	hw_write_htimedelta(vcpu->vm->htimedelta);
+	if (hw_has(HW_FEATURE_SSTC))
+		hw_write_vstimecmp(csr->vstimecmp);
+	hw_write_hvip(csr->hvip);
+	hw_write_scounteren(csr->scounteren);
+	/* senvcfg and sstateen0 of the guest live in the registers that the host would use; with
+	 * Smstateen they, and what they open, trap from VS-mode unless hstateen0 lets them. */
+	if (hw_has(HW_FEATURE_SMSTATEEN)) {
+		hw_write_hstateen0(HSTATEEN0_SE0 | HSTATEEN0_ENVCFG | HSTATEEN0_C | HSTATEEN0_FCSR);
+		hw_write_sstateen0(csr->sstateen0);
+	}
+	hw_write_senvcfg(csr->senvcfg);
+}
+
+/*
+ * What a move has to do. Translations and fetches are private to a hart, so whatever the guest
+ * fenced elsewhere is unfenced here:
+ *
+ * - VS-stage entries cached on this hart are from this vCPU's last visit, or from another vCPU of
+ *   the VM, which shares the VMID and may use the same ASID for other tables: HFENCE.VVMA for the
+ *   VMID, unless this vCPU was the VM's last one here and has not been elsewhere since
+ *   (Privileged ISA, "Hypervisor Memory-Management Fence Instructions").
+ * - Entries under a VMID that the VM has just got are another VM's: HFENCE.GVMA for that VMID.
+ * - A FENCE.I that the guest executed reached only the hart it was on (Unprivileged ISA,
+ *   "Zifencei": software that migrates must execute one).
+ * - Stores are ordered by the scheduler's lock, through which the vCPU came here.
+ */
+static void fence_for_move(struct vcpu *vcpu, unsigned vmid, bool fresh_vmid)
+{
+	struct guest *guest = guest_of(vcpu->vm);
+	unsigned hart = hw_hart_index();
+	bool moved = vcpu->last_hart != (s32)hart;
+
+	if (fresh_vmid)
+		hw_hfence_gvma_vmid(vmid);
+	if (fresh_vmid || moved || guest->last_vcpu[hart] != vcpu)
+		hw_hfence_vvma_all();
+	if (moved)
+		hw_fence_i();
+	guest->last_vcpu[hart] = vcpu;
+	vcpu->last_hart = (s32)hart;
+}
+
+/* vsatp is zero while hgatp changes, so that nothing is cached under a mixture of the two
+ * (Privileged ISA, "Memory-Management Fences" of the Hypervisor Extension, the last note). */
+static void load_translation(struct vcpu *vcpu)
+{
+	bool fresh;
+	unsigned vmid = vmid_use(&guest_of(vcpu->vm)->vmid, &fresh);
+
+	hw_write_vsatp(0);
+	hw_write_hgatp(gstage_hgatp(&vcpu->vm->memory->gstage, vmid));
+	hw_write_henvcfg(guest_henvcfg());
+	fence_for_move(vcpu, vmid, fresh);
+	hw_write_vsatp(vcpu->csr.vsatp);
+}
+
+void vcpu_load(struct vcpu *vcpu)
+{
+	struct pcpu *pcpu = pcpu_this();
+
+	if (pcpu->loaded != vcpu || vcpu->last_hart != (s32)pcpu->index) {
+		load_csrs(vcpu);
+		load_translation(vcpu);
+		__atomic_store_n(&pcpu->loaded, vcpu, __ATOMIC_RELEASE);
+	}
+	u64 sstatus = hw_read_sstatus() & ~(SSTATUS_FS | SSTATUS_VS | SSTATUS_SPP);
+
+	hw_write_hstatus(vcpu->csr.hstatus);
+	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & SSTATUS_SPP) | units_load(vcpu));
+	vcpu_set_wfi_trap(sched_trap_wfi());
+	vcpu_sync_irq(vcpu);
+}
+
+void vcpu_put(struct vcpu *vcpu)
+{
+	struct vs_csrs *csr = &vcpu->csr;
+
+	csr->vsstatus = hw_read_vsstatus();
+	csr->vsie = hw_read_vsie();
+	csr->vstvec = hw_read_vstvec();
+	csr->vsscratch = hw_read_vsscratch();
+	csr->vsepc = hw_read_vsepc();
+	csr->vscause = hw_read_vscause();
+	csr->vstval = hw_read_vstval();
+	csr->vsatp = hw_read_vsatp();
+	if (hw_has(HW_FEATURE_SSTC))
+		csr->vstimecmp = hw_read_vstimecmp();
+	csr->hvip = hw_read_hvip() & HVIP_VSSIP;
+	csr->scounteren = hw_read_scounteren();
+	csr->senvcfg = hw_read_senvcfg();
+	if (hw_has(HW_FEATURE_SMSTATEEN))
+		csr->sstateen0 = hw_read_sstateen0();
+	csr->hstatus = hw_read_hstatus();
+	csr->sstatus = hw_read_sstatus();
+	units_save(vcpu, csr->sstatus);
+}
+
+void vcpu_unload(void)
+{
+	hw_write_vsatp(0);
+	hw_write_hgatp(0);
+	__atomic_store_n(&pcpu_this()->loaded, NULL, __ATOMIC_RELEASE);
+}
+
+void vcpu_sync_irq(struct vcpu *vcpu)
+{
+	u32 posted = __atomic_exchange_n(&vcpu->irq_posted, 0, __ATOMIC_SEQ_CST);
+	u32 level = __atomic_load_n(&vcpu->irq_level, __ATOMIC_SEQ_CST);
+
+	hw_clear_hvip((HVIP_VSEIP | HVIP_VSTIP) & ~level);
+	hw_set_hvip(posted | level);
+}
+
+void vcpu_set_wfi_trap(bool trap)
+{
+	u64 hstatus = hw_read_hstatus();
+	u64 wanted = trap ? hstatus | HSTATUS_VTW : hstatus & ~HSTATUS_VTW;
+
+	if (wanted != hstatus)
+		hw_write_hstatus(wanted);
+}
+
+void vcpu_reset(struct vcpu *vcpu, u64 pc, u64 a0, u64 a1)
+{
+	memset(vcpu->x, 0, sizeof(vcpu->x));
+	memset(&vcpu->csr, 0, sizeof(vcpu->csr));
+	vcpu->pc = pc;
+	vcpu->x[10] = a0;
+	vcpu->x[11] = a1;
+	vcpu->csr.vsstatus = SSTATUS_UXL_64;
+	vcpu->csr.vstimecmp = UINT64_MAX;
+	vcpu->csr.hstatus = HSTATUS_SPV | HSTATUS_SPVP | HSTATUS_VSXL_64;
+	vcpu->csr.sstatus = SSTATUS_SPP;
+	vcpu->timer = UINT64_MAX;
+	vcpu->wait_deadline = UINT64_MAX;
+	vcpu->resume_pending = false;
+	vcpu->last_hart = -1;
+	/* What was asked before is void: loading it anew fences everything. */
+	__atomic_store_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&vcpu->irq_posted, 0, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&vcpu->irq_level, ~(u32)HVIP_VSTIP, __ATOMIC_SEQ_CST);
+	units_reset(vcpu);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What hyp/hw.h promises beyond single instructions: harts, timer, interrupts, guest fetches, and
+ * the end. Nothing here is locked: each hart acts on itself.
+ */
+#include "hyp/hw.h"
+
+#include <string.h>
+
+#include "platform/console.h"
+#include "platform/csr.h"
+#include "platform/hart.h"
+#include "platform/hostsbi.h"
+#include "platform/machine.h"
+#include "platform/plic.h"
+
+/* Set once, when a hart reports a fault of the hypervisor. */
+static bool stopping;
+
+unsigned hw_hart_index(void)
+{
+	return hart_self()->index;
+}
+
+/* The map is the identity, so an address needs no translation, only a type. */
+void *hw_ram(hpa_t address)
+{
+	return (void *)address.value;
+}
+
+hpa_t hw_hpa_of(const void *ram)
+{
+	return hpa((u64)ram);
+}
+
+void hw_zero_pages(void *page_aligned, size_t size)
+{
+	char *at = page_aligned;
+	char *end = at + size;
+
+	if (!hw_has(HW_FEATURE_ZICBOZ)) {
+		memset(at, 0, size);
+		return;
+	}
+	for (; at < end; at += machine.cboz_block_size)
+		__asm__ volatile(".option push\n\t.option arch, +zicboz\n\t"
+				 "cbo.zero (%0)\n\t"
+				 ".option pop"
+				 :
+				 : "r"(at)
+				 : "memory");
+}
+
+/* In firmware/probe.S. */
+u64 probe_fetch_guest(u64 address, u64 *halfword);
+u64 probe_load_guest(u64 address, u64 *word);
+
+/* A probe's result, and what the trap's CSRs say about it. */
+static bool succeeded(u64 result, struct hw_fetch_fault *fault)
+{
+	if (result == 0)
+		return true;
+	fault->cause = result - 1;
+	fault->address = gva(csr_read(stval));
+	fault->htval = csr_read(htval);
+	return false;
+}
+
+static bool fetch_halfword(gva_t address, u64 *halfword, struct hw_fetch_fault *fault)
+{
+	return succeeded(probe_fetch_guest(address.value, halfword), fault);
+}
+
+enum status hw_load_guest(gva_t address, u64 *value, struct hw_fetch_fault *fault)
+{
+	u64 saved_hstatus = csr_read(hstatus);
+	u64 saved_sstatus = csr_read(sstatus);
+
+	if (succeeded(probe_load_guest(address.value, value), fault))
+		return STATUS_OK;
+	csr_write(hstatus, saved_hstatus);
+	csr_write(sstatus, saved_sstatus);
+	return STATUS_FAULT;
+}
+
+/* The two low bits of the first parcel say whether there is a second (Unprivileged ISA, "Expanded
+ * Instruction-Length Encoding"). */
+enum status hw_fetch_guest(gva_t pc, u32 *insn, struct hw_fetch_fault *fault)
+{
+	u64 saved_hstatus = csr_read(hstatus);
+	u64 saved_sstatus = csr_read(sstatus);
+	u64 low, high = 0;
+
+	if (fetch_halfword(pc, &low, fault) &&
+	    ((low & 3) != 3 || fetch_halfword(gva(pc.value + 2), &high, fault))) {
+		*insn = (u32)(high << 16 | low);
+		return STATUS_OK;
+	}
+	/* The fault overwrote where the guest's trap had come from. */
+	csr_write(hstatus, saved_hstatus);
+	csr_write(sstatus, saved_sstatus);
+	return STATUS_FAULT;
+}
+
+void hw_set_timer(u64 time)
+{
+	if (hw_has(HW_FEATURE_SSTC))
+		csr_write(stimecmp, time);
+	else
+		hostsbi_set_timer(time);
+}
+
+/* Harts by the firmware's ids: sets of up to 64 that begin at the lowest id left. */
+static void send_ipi_by_id(u64 hart_mask)
+{
+	while (hart_mask != 0) {
+		u64 base = UINT64_MAX;
+		u64 ids = 0;
+
+		for (u64 rest = hart_mask; rest != 0; rest &= rest - 1)
+			base = min_u64(base, machine.hart_id[__builtin_ctzll(rest)]);
+		for (u64 rest = hart_mask; rest != 0; rest &= rest - 1) {
+			unsigned index = (unsigned)__builtin_ctzll(rest);
+
+			if (machine.hart_id[index] - base < 64) {
+				ids |= BIT(machine.hart_id[index] - base);
+				hart_mask &= ~BIT(index);
+			}
+		}
+		hostsbi_send_ipi(ids, base);
+	}
+}
+
+/* Makes the sender's stores visible before the interrupt is: to the other hart's CSR it is device
+ * output, whoever performs it (Unprivileged ISA, "CSR Access Ordering"). QEMU would work
+ * without. */
+void hw_send_ipi(u64 hart_mask)
+{
+	u64 self = BIT(hw_hart_index());
+
+	__asm__ volatile("fence w, o" : : : "memory");
+	if ((hart_mask & self) != 0)
+		csr_set(sip, BIT(IRQ_S_SOFT));
+	hart_mask &= ~self;
+	if (hart_mask != 0)
+		send_ipi_by_id(hart_mask);
+}
+
+void machine_stop_others(void)
+{
+	__atomic_store_n(&stopping, true, __ATOMIC_RELAXED);
+	if (machine.hart_count > 1)
+		hw_send_ipi((machine.hart_count == 64 ? ~0ULL : BIT(machine.hart_count) - 1) &
+			    ~BIT(hw_hart_index()));
+}
+
+/* Interrupts that the sender of an IPI raised later must be seen pending, so the bit goes first,
+ * and what the sender stored is read after that ("CSR Access Ordering" again). */
+static enum hw_interrupt serve_soft(void)
+{
+	csr_clear(sip, BIT(IRQ_S_SOFT));
+	__asm__ volatile("fence io, rw" : : : "memory");
+	if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
+		hart_park();
+	return HW_INTERRUPT_SOFT;
+}
+
+static enum hw_interrupt serve_device(void)
+{
+	if (plic_serve())
+		return HW_INTERRUPT_DEVICE;
+	/* Nobody would ever lower it. */
+	csr_clear(sie, BIT(IRQ_S_EXT));
+	return HW_INTERRUPT_OTHER;
+}
+
+enum hw_interrupt hw_serve_interrupt(u64 scause)
+{
+	switch (scause & ~CAUSE_INTERRUPT) {
+	case IRQ_S_SOFT:
+		return serve_soft();
+	case IRQ_S_TIMER:
+		hw_set_timer(UINT64_MAX);
+		return HW_INTERRUPT_TIMER;
+	case IRQ_S_EXT:
+		return serve_device();
+	default:
+		return HW_INTERRUPT_OTHER;
+	}
+}
+
+void hw_serve_pending(void)
+{
+	u64 pending = csr_read(sip) & csr_read(sie);
+
+	for (; pending != 0; pending &= pending - 1)
+		(void)hw_serve_interrupt((u64)__builtin_ctzll(pending));
+	console_poll();
+}
+
+void hw_shutdown(void)
+{
+	hostsbi_system_reset(HOSTSBI_SHUTDOWN, false);
+	hart_park();
+}
+
+void hw_reboot(void)
+{
+	hostsbi_system_reset(HOSTSBI_COLD_REBOOT, false);
+	hart_park();
+}
+
+void machine_stop_failed(void)
+{
+	hostsbi_system_reset(HOSTSBI_SHUTDOWN, true);
+	hart_park();
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a hart can really do. Each hart tries it on itself; a trap on the way is an answer, not an
+ * accident.
+ */
+#pragma once
+
+#include "hyp/hw.h"
+#include "hyp/types.h"
+
+/* What the device tree must name before it is tried: instructions whose encodings could mean
+ * something else on a hart without the extension. The low bits are enum hw_feature. */
+#define PROBE_NAMED_H (1U << 31)
+
+struct probe_result {
+	u32 features; /* enum hw_feature */
+	unsigned gstage_modes;
+	unsigned vs_modes; /* bit per value of vsatp.MODE that it took */
+	unsigned vmid_bits;
+	unsigned vlenb;
+	unsigned cboz_block_size; /* 0 without Zicboz */
+	unsigned geilen;	  /* guest external interrupts: IMSIC guest files */
+	u64 hedeleg, hideleg;
+};
+
+/* Probes the calling hart, which has its page tables on. NULL, or why it cannot be used. Leaves the
+ * optional CSRs that it tried at 0. */
+const char *probe_hart(u32 named, struct probe_result *result);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading a flattened device tree. The boot hart alone does this, before any other runs. Free of
+ * anything that only the target has: the host tests run it too.
+ */
+#include "platform/tree.h"
+
+#include <libfdt.h>
+#include <string.h>
+
+#define CELLS_MAX 4 /* of an address or a size; PCI has 3 */
+
+const char *tree_path(const void *fdt, int node)
+{
+	static char path[96];
+
+	if (fdt_get_path(fdt, node, path, sizeof(path)) != 0)
+		return "(a node)";
+	return path;
+}
+
+static u32 read_cell(const void *cells, unsigned index)
+{
+	return fdt32_ld((const fdt32_t *)cells + index);
+}
+
+/* False if the number has more than 64 bits. */
+static bool read_cells(const void *cells, unsigned count, u64 *value)
+{
+	u64 result = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if ((result >> 32) != 0)
+			return false;
+		result = result << 32 | read_cell(cells, i);
+	}
+	*value = result;
+	return true;
+}
+
+bool tree_u32(const void *fdt, int node, const char *name, u32 *value)
+{
+	int length;
+	const void *cells = fdt_getprop(fdt, node, name, &length);
+
+	if (cells == NULL || length != 4)
+		return false;
+	*value = read_cell(cells, 0);
+	return true;
+}
+
+bool tree_number(const void *fdt, int node, const char *name, u64 *value)
+{
+	int length;
+	const void *cells = fdt_getprop(fdt, node, name, &length);
+
+	if (cells == NULL || (length != 4 && length != 8))
+		return false;
+	return read_cells(cells, (unsigned)length / 4, value);
+}
+
+bool tree_is_okay(const void *fdt, int node)
+{
+	return fdt_getprop(fdt, node, "status", NULL) == NULL ||
+	       tree_has_string(fdt, node, "status", "okay") ||
+	       tree_has_string(fdt, node, "status", "ok");
+}
+
+bool tree_has_string(const void *fdt, int node, const char *name, const char *value)
+{
+	return fdt_stringlist_search(fdt, node, name, value) >= 0;
+}
+
+/* #address-cells or #size-cells of a node, for its children. */
+static enum status cell_count(const void *fdt, int node, const char *name, unsigned missing,
+			      unsigned *count)
+{
+	u32 value = missing;
+
+	if (fdt_getprop(fdt, node, name, NULL) != NULL && !tree_u32(fdt, node, name, &value))
+		return STATUS_INVALID;
+	if (value > CELLS_MAX)
+		return STATUS_INVALID;
+	*count = value;
+	return STATUS_OK;
+}
+
+/* What a node's children use for addresses and sizes. */
+struct format {
+	unsigned address;
+	unsigned size;
+};
+
+static enum status child_format(const void *fdt, int node, struct format *format)
+{
+	enum status status = cell_count(fdt, node, "#address-cells", 2, &format->address);
+
+	if (status != STATUS_OK)
+		return status;
+	return cell_count(fdt, node, "#size-cells", 1, &format->size);
+}
+
+/* The property "reg" and the format and length of its entries. */
+static enum status find_reg(const void *fdt, int node, struct format *format, const void **reg,
+			    unsigned *count)
+{
+	int length;
+	int parent = fdt_parent_offset(fdt, node);
+	enum status status;
+
+	*count = 0;
+	*reg = fdt_getprop(fdt, node, "reg", &length);
+	if (*reg == NULL || parent < 0)
+		return STATUS_NOT_FOUND;
+	status = child_format(fdt, parent, format);
+	if (status != STATUS_OK)
+		return status;
+
+	unsigned entry = 4 * (format->address + format->size);
+
+	if (format->address == 0 || (unsigned)length % entry != 0)
+		return STATUS_INVALID;
+	*count = (unsigned)length / entry;
+	return STATUS_OK;
+}
+
+enum status tree_reg_count(const void *fdt, int node, unsigned *count)
+{
+	struct format format;
+	const void *reg;
+	enum status status = find_reg(fdt, node, &format, &reg, count);
+
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Finds the address among the entries of the bus's "ranges": child address, parent address, size.
+ * Entries that a 64-bit number cannot express (PCI's have flags in their first cell) are others'.
+ */
+static enum status translate_in_ranges(const void *ranges, unsigned length, struct format child,
+				       unsigned parent_cells, u64 size, u64 *address)
+{
+	unsigned entry = child.address + parent_cells + child.size;
+
+	if (length % (4 * entry) != 0)
+		return STATUS_INVALID;
+	for (unsigned at = 0; at < length / 4; at += entry) {
+		const fdt32_t *cells = (const fdt32_t *)ranges + at;
+		u64 from, to, extent;
+
+		if (!read_cells(cells, child.address, &from) ||
+		    !read_cells(cells + child.address, parent_cells, &to) ||
+		    !read_cells(cells + child.address + parent_cells, child.size, &extent))
+			continue;
+		if (range_contains(from, extent, *address, size)) {
+			*address = to + (*address - from);
+			return STATUS_OK;
+		}
+	}
+	return STATUS_NOT_FOUND;
+}
+
+/* From the addresses that the bus's children use to the CPU's. */
+static enum status translate(const void *fdt, int bus, u64 size, u64 *address)
+{
+	for (int parent = fdt_parent_offset(fdt, bus); parent >= 0;
+	     bus = parent, parent = fdt_parent_offset(fdt, bus)) {
+		int length;
+		const void *ranges = fdt_getprop(fdt, bus, "ranges", &length);
+		struct format child, outer;
+		enum status status;
+
+		if (ranges == NULL)
+			return STATUS_NOT_FOUND;
+		if (length == 0)
+			continue;
+		status = child_format(fdt, bus, &child);
+		if (status == STATUS_OK)
+			status = child_format(fdt, parent, &outer);
+		if (status == STATUS_OK)
+			status = translate_in_ranges(ranges, (unsigned)length, child, outer.address,
+						     size, address);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+enum status tree_reg(const void *fdt, int node, unsigned index, u64 *base, u64 *size)
+{
+	struct format format;
+	const void *reg;
+	unsigned count;
+	enum status status = find_reg(fdt, node, &format, &reg, &count);
+
+	if (status != STATUS_OK)
+		return status;
+	if (index >= count)
+		return STATUS_NOT_FOUND;
+
+	const fdt32_t *cells = (const fdt32_t *)reg + index * (format.address + format.size);
+
+	if (!read_cells(cells, format.address, base) ||
+	    !read_cells(cells + format.address, format.size, size))
+		return STATUS_INVALID;
+	/* Without sizes these are no addresses of the CPU's but numbers: hart ids, say. */
+	if (format.size == 0)
+		return STATUS_OK;
+	return translate(fdt, fdt_parent_offset(fdt, node), *size, base);
+}
+
+/* The interrupt parent is the nearest one that the node or something above it names. */
+static int inherited_controller(const void *fdt, int node)
+{
+	u32 phandle;
+
+	for (; node >= 0; node = fdt_parent_offset(fdt, node)) {
+		if (tree_u32(fdt, node, "interrupt-parent", &phandle))
+			return fdt_node_offset_by_phandle(fdt, phandle);
+	}
+	return -1;
+}
+
+enum status tree_interrupt(const void *fdt, int node, int *controller, u32 *number)
+{
+	int length;
+	const void *cells = fdt_getprop(fdt, node, "interrupts-extended", &length);
+	u32 width;
+
+	if (cells != NULL) {
+		if (length < 8)
+			return STATUS_INVALID;
+		*controller = fdt_node_offset_by_phandle(fdt, read_cell(cells, 0));
+		*number = read_cell(cells, 1);
+	} else {
+		cells = fdt_getprop(fdt, node, "interrupts", &length);
+		if (cells == NULL)
+			return STATUS_NOT_FOUND;
+		if (length < 4)
+			return STATUS_INVALID;
+		*controller = inherited_controller(fdt, node);
+		*number = read_cell(cells, 0);
+	}
+	if (*controller < 0 || !tree_u32(fdt, *controller, "#interrupt-cells", &width) ||
+	    width == 0)
+		return STATUS_INVALID;
+	return STATUS_OK;
+}
