@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What exits cost, in instructions: guests/exits and a Linux boot, under Hartwood and without.
+
+Everything runs under `-icount shift=0,sleep=off`, where QEMU executes one instruction in each
+nanosecond of virtual time, M-mode included. The numbers are exact and the same in every run; how
+long a run takes says nothing. Writes build/bench.txt too.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import hartwood  # noqa: E402
+
+ICOUNT = ["-icount", "shift=0,sleep=off"]
+
+# Of shared design, "Numbers to hold": the operation, and the most that it may cost.
+TARGETS = [
+    ("sbi-base", "SBI base call", 80),
+    ("sbi-set-timer", "SBI set_timer", 80),
+    ("ipi-self", "IPI to itself", 120),
+    ("remote-sfence-self", "remote sfence to itself", 120),
+    ("plic-read", "read of an emulated PLIC register", 200),
+    ("uart-read", "read of an emulated UART register", 200),
+    ("hcsr-refused", "hypervisor CSR read, refused", 150),
+    ("timer-cycle", "SBI timer armed, taken, disarmed", 200),
+]
+BOOT_TARGET = 1.02
+
+
+def measure(name, **arguments):
+    """Runs guests/exits to its end and gives its numbers by name."""
+    machine = hartwood.Machine(name=f"bench-{name}", smp=1, args=ICOUNT, lifetime=300, **arguments)
+    try:
+        machine.expect(r"done \d+ \d+", timeout=280)
+        text = machine.text()
+    finally:
+        machine.kill()
+    found = re.findall(r"^(exits\+?): (\S+) (\S+)\r?$", text, re.M)
+    return ({key: value for kind, key, value in found if kind == "exits"},
+            {key: value for kind, key, value in found if kind == "exits+"}, text)
+
+
+def boot_clock(name, **arguments):
+    """The guest's uptime at the end of the initramfs, in seconds, and the log."""
+    machine = hartwood.Machine(name=f"bench-{name}", smp=1, args=ICOUNT, lifetime=900, **arguments)
+    try:
+        match = machine.expect(r"Hartwood guest: .*, up ([\d.]+) s", timeout=880)
+        return float(match.group(1)), machine.text()
+    finally:
+        machine.kill()
+
+
+def number(text):
+    return float(text) if text not in (None, "-") else None
+
+
+def shown(value):
+    return "-" if value is None else f"{value:.1f}"
+
+
+def table(alone, ours, lines):
+    lines.append(f"{'instructions per operation, loop included':44}{'OpenSBI':>9}{'Hartwood':>10}"
+                 f"{'target':>8}")
+    missed = 0
+    for key, title, limit in TARGETS:
+        value = number(ours.get(key))
+        verdict = "" if value is not None and value <= limit else "  missed"
+        missed += bool(verdict)
+        lines.append(f"{title:44}{shown(number(alone.get(key))):>9}{shown(value):>10}{limit:>8}"
+                     f"{verdict}")
+    return missed
+
+
+def extras(alone, ours, lines):
+    lines += ["", f"{'besides':44}{'OpenSBI':>9}{'Hartwood':>10}"]
+    for key, value in ours.items():
+        lines.append(f"{key:44}{shown(number(alone.get(key))):>9}{shown(number(value)):>10}")
+
+
+def sizes(lines):
+    size = subprocess.run([hartwood.CROSS + "size", str(hartwood.OUT / "hartwood.elf")],
+                          stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n")[1].split()
+    lines += ["", f"image: text {size[0]}, data {size[1]}, bss {size[2]} bytes"]
+
+
+def boots(lines):
+    """The same kernel, initramfs, arguments and memory, with and without us."""
+    bootargs = "console=ttyS0"
+    bundle = hartwood.linux_bundle(hartwood.LOGS / "bench-linux.dtb", cpus=1, memory=512 << 20)
+    native, _ = boot_clock("linux-native", kernel=hartwood.LINUX, bundle=hartwood.INITRD,
+                           cpu="rv64,h=off", mem="512M", append=bootargs)
+    ours, log = boot_clock("linux-hartwood", bundle=bundle, mem="1G")
+    ratio = ours / native
+    start = re.search(r"after (\d+) ticks", log)
+    if start:
+        lines.append(f"from our first instruction to the guest's: {int(start.group(1)) * 100} "
+                     "(to a tick of 100; it is the copying of the images)")
+    lines.append(f"Debian boot to the end of the initramfs: {native:.2f} s of guest clock alone, "
+                 f"{ours:.2f} s here: {ratio:.3f} times (target {BOOT_TARGET})"
+                 + ("" if ratio <= BOOT_TARGET else "  missed"))
+    return ratio > BOOT_TARGET
+
+
+def main():
+    exits = hartwood.guest("exits")
+    bundle = hartwood.bundle(hartwood.LOGS / "bench-exits.dtb", exits, cpus=1, memory=128 << 20)
+    alone, alone_more, _ = measure("exits-alone", kernel=exits)
+    ours, ours_more, _ = measure("exits-hartwood", bundle=bundle)
+    lines = []
+    missed = table(alone, ours, lines)
+    extras(alone_more, ours_more, lines)
+    sizes(lines)
+    missed += boots(lines)
+    text = "\n".join(lines) + "\n"
+    (hartwood.BUILD / "bench.txt").write_text(text)
+    print(text, end="")
+    print("every target is met" if not missed else f"{missed} targets missed")
+
+
+if __name__ == "__main__":
+    main()
