@@ -108,6 +108,7 @@ help:
 	@echo '  QEMU_ARGS=           more arguments for QEMU; QEMU= another QEMU'
 	@echo '  OPENSBI=             another firmware (QEMU -bios)'
 	@echo '  DEBUG=1              -O1, frame pointers and lock checks, in $(BUILD)/debug'
+	@echo '  TESTS=               more arguments for pytest, such as TESTS="-k linux"'
 	@echo '  MIRROR=              Debian archive to download from (else as in apt sources)'
 	@echo '  BUILD=$(BUILD) CACHE=$(CACHE)  where output and downloads go'
 	@echo '  V=1                  show commands'

@@ -23,6 +23,8 @@
 	.globl	fpu_save_d
 fpu_save_d:
 	EACH_F(fsd)
+	.globl	fpu_save_fcsr /* void fpu_save_fcsr(void *buffer) */
+fpu_save_fcsr:
 	frcsr	t0
 	sd	t0, 256(a0)
 	ret
@@ -79,6 +81,15 @@ fpu_save_vector:
 	add	a0, a0, t4
 	vs8r.v	v24, (a0)
 	csrw	vstart, t0
+	ret
+
+/* void fpu_save_vector_csrs(void *buffer): those that a CSR instruction can write */
+	.globl	fpu_save_vector_csrs
+fpu_save_vector_csrs:
+	csrr	t0, vstart
+	csrr	t1, vcsr
+	sd	t0, 0(a0)
+	sd	t1, 8(a0)
 	ret
 
 	.globl	fpu_restore_vector

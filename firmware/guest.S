@@ -14,22 +14,19 @@
  * leaves HS-mode at the same time.
  *
  * hstatus.SPV and SPVP and sstatus.SPP stay in the CSRs from trap to SRET; who clobbers them on
- * the way (hw_fetch_guest) restores them. sepc is taken from struct vcpu.
+ * the way (hw_fetch_guest) restores them. The guest's pc is in struct vcpu, but for an SBI call on
+ * the light path, which leaves sepc alone.
  */
 #include "offsets.h"
 
 #define X(n) (VCPU_X + 8 * (n))
 
 #define HSTATUS_SPV 0x80
-#define CAUSE_ILLEGAL_INSTRUCTION 2
 #define CAUSE_ECALL_VS 10
-#define CAUSE_FIRST_GUEST_ONLY 20 /* guest-page faults and the virtual instruction */
-#define CAUSE_VIRTUAL_INSTRUCTION 22
+#define CAUSE_FIRST_GUEST_ONLY 20
 
-/* guest_run()'s frame: the ninth C argument of sbi_light(), a spare word, ra, s0 to s11. */
-#define FRAME_SIZE 128
-#define FRAME_ARGUMENT 0
-#define FRAME_SAVED 16
+/* guest_run()'s frame: ra, s0 to s11. */
+#define FRAME_SIZE 112
 
 	.text
 
@@ -38,19 +35,19 @@
 	.type	guest_run, @function
 guest_run:
 	addi	sp, sp, -FRAME_SIZE
-	sd	ra, FRAME_SAVED + 0(sp)
-	sd	s0, FRAME_SAVED + 8(sp)
-	sd	s1, FRAME_SAVED + 16(sp)
-	sd	s2, FRAME_SAVED + 24(sp)
-	sd	s3, FRAME_SAVED + 32(sp)
-	sd	s4, FRAME_SAVED + 40(sp)
-	sd	s5, FRAME_SAVED + 48(sp)
-	sd	s6, FRAME_SAVED + 56(sp)
-	sd	s7, FRAME_SAVED + 64(sp)
-	sd	s8, FRAME_SAVED + 72(sp)
-	sd	s9, FRAME_SAVED + 80(sp)
-	sd	s10, FRAME_SAVED + 88(sp)
-	sd	s11, FRAME_SAVED + 96(sp)
+	sd	ra, 0(sp)
+	sd	s0, 8(sp)
+	sd	s1, 16(sp)
+	sd	s2, 24(sp)
+	sd	s3, 32(sp)
+	sd	s4, 40(sp)
+	sd	s5, 48(sp)
+	sd	s6, 56(sp)
+	sd	s7, 64(sp)
+	sd	s8, 72(sp)
+	sd	s9, 80(sp)
+	sd	s10, 88(sp)
+	sd	s11, 96(sp)
 	sd	sp, VCPU_HOST_SP(a0)
 	csrw	sscratch, a0
 	lla	t0, guest_trap_vector
@@ -74,10 +71,10 @@ guest_run:
 	ld	a0, X(10)(sp)
 .Lenter_keep_a0:
 	ld	a1, X(11)(sp)
-/* The common end of both paths: sp is the vCPU, a0 and a1 are the guest's. */
-.Lenter_keep_a0_a1:
 	ld	t0, VCPU_PC(sp)
 	csrw	sepc, t0
+/* The common end of all paths: sp is the vCPU, a0, a1 and sepc are the guest's. */
+.Lenter_keep_sepc:
 	ld	ra, X(1)(sp)
 	ld	t0, X(5)(sp)
 	ld	t1, X(6)(sp)
@@ -128,28 +125,29 @@ guest_trap_vector:
 	bne	t0, t2, .Lnot_sbi
 
 /* An SBI call: the guest's a0 to a7 are the C function's arguments as they stand, and what it
- * returns in a0 and a1 is the guest's result. No trap of the hypervisor itself has this cause, so
- * nothing else needs checking. */
+ * returns in a0 and a1 is the guest's result. Only a5, which no call that ends here uses, makes
+ * room for the vCPU. No trap of the hypervisor itself has this cause, so nothing else needs
+ * checking. */
 	addi	t1, t1, 4
-	sd	t1, VCPU_PC(sp)
-	mv	t0, sp
+	csrw	sepc, t1
+	mv	a5, sp
 	ld	sp, VCPU_HOST_SP(sp)
-	sd	t0, FRAME_ARGUMENT(sp)
 	call	sbi_light
 	csrr	sp, sscratch
 	lw	t0, VCPU_DEEPEN(sp)
-	beqz	t0, .Lenter_keep_a0_a1
+	beqz	t0, .Lenter_keep_sepc
+	csrr	t1, sepc
+	sd	t1, VCPU_PC(sp)
 	li	t0, CAUSE_ECALL_VS
 	j	.Lfull
 
+/* Guest-page faults and virtual instructions are the guest's, as the hypervisor has neither outside
+ * of hw_fetch_guest() and its like, and so are interrupts, since the hypervisor runs with SIE
+ * clear. */
 .Lnot_sbi:
 	sd	t1, VCPU_PC(sp)
 	li	t2, CAUSE_FIRST_GUEST_ONLY
 	bltu	t0, t2, .Lmaybe_ours
-	bltz	t0, .Llight /* an interrupt: never the hypervisor's, it runs with SIE clear */
-	li	t2, CAUSE_VIRTUAL_INSTRUCTION
-	bne	t0, t2, .Lfull
-
 .Llight:
 	sd	t0, X(0)(sp)
 	mv	a0, sp
@@ -181,19 +179,19 @@ guest_trap_vector:
 	ld	sp, VCPU_HOST_SP(sp)
 	lla	t1, host_trap_vector
 	csrw	stvec, t1
-	ld	ra, FRAME_SAVED + 0(sp)
-	ld	s0, FRAME_SAVED + 8(sp)
-	ld	s1, FRAME_SAVED + 16(sp)
-	ld	s2, FRAME_SAVED + 24(sp)
-	ld	s3, FRAME_SAVED + 32(sp)
-	ld	s4, FRAME_SAVED + 40(sp)
-	ld	s5, FRAME_SAVED + 48(sp)
-	ld	s6, FRAME_SAVED + 56(sp)
-	ld	s7, FRAME_SAVED + 64(sp)
-	ld	s8, FRAME_SAVED + 72(sp)
-	ld	s9, FRAME_SAVED + 80(sp)
-	ld	s10, FRAME_SAVED + 88(sp)
-	ld	s11, FRAME_SAVED + 96(sp)
+	ld	ra, 0(sp)
+	ld	s0, 8(sp)
+	ld	s1, 16(sp)
+	ld	s2, 24(sp)
+	ld	s3, 32(sp)
+	ld	s4, 40(sp)
+	ld	s5, 48(sp)
+	ld	s6, 56(sp)
+	ld	s7, 64(sp)
+	ld	s8, 72(sp)
+	ld	s9, 80(sp)
+	ld	s10, 88(sp)
+	ld	s11, 96(sp)
 	addi	sp, sp, FRAME_SIZE
 	ret
 
@@ -203,12 +201,8 @@ guest_trap_vector:
 .Lmaybe_ours:
 	csrr	t2, hstatus
 	andi	t2, t2, HSTATUS_SPV
-	beqz	t2, .Lours
-	li	t2, CAUSE_ILLEGAL_INSTRUCTION
-	beq	t0, t2, .Llight
-	j	.Lfull
+	bnez	t2, .Llight
 
-.Lours:
 	ld	t0, X(5)(sp)
 	ld	t1, X(6)(sp)
 	ld	t2, X(7)(sp)

@@ -193,6 +193,10 @@ void hw_save_fp(void *buffer);
 void hw_restore_fp(const void *buffer);
 void hw_save_vector(void *buffer);
 void hw_restore_vector(const void *buffer);
+
+/* fcsr alone, and vstart and vcsr alone, to their places in a buffer that has been saved before. */
+void hw_save_fcsr(void *buffer);
+void hw_save_vector_csrs(void *buffer);
 size_t hw_vector_size(void); /* v0 to v31 and vstart, vcsr, vl, vtype, in bytes */
 
 /* ------------------------------------------------------------------------------------------------

@@ -55,6 +55,12 @@ static inline hpa_t hpa(u64 value)
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  KIB(4)
 
+/* For the paths whose instructions are counted: what is rare stays out of line, so that what is
+ * common needs no registers saved for it. */
+#define NOINLINE       __attribute__((noinline))
+#define LIKELY(cond)   __builtin_expect(!!(cond), 1)
+#define UNLIKELY(cond) __builtin_expect(!!(cond), 0)
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n)	      (1ULL << (n))
 

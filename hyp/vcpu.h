@@ -71,10 +71,16 @@ enum {
 	EXIT_COUNT_MAX = 28,
 };
 
+/* The registers that the light path has put into vcpu->x, bit n for xn: those that a C function
+ * does not preserve, and sp. x0 is always at hand. */
+#define VCPU_LIGHT_REGISTERS 0xf003fce7u
+#define VCPU_ALL_REGISTERS   0xffffffffu
+
 struct vcpu {
 	/* Identity. */
 	struct vm *vm;
 	unsigned id; /* the guest's hart id, and the index in vm->vcpus */
+	u64 self;    /* bit id: this vCPU in a set of vCPUs */
 
 	/* Virtual registers. x[0] holds scause of the exit being handled. */
 	u64 x[32];
@@ -157,6 +163,7 @@ struct vm {
 
 	/* What it is made of. */
 	unsigned vcpu_count;
+	u64 vcpu_mask; /* all vCPUs, bit n for vcpus[n] */
 	struct vcpu **vcpus;
 	struct guest_memory *memory;
 	struct bus *bus;
@@ -169,10 +176,4 @@ struct vm {
 static inline struct vcpu *vm_vcpu(const struct vm *vm, u64 id)
 {
 	return id < vm->vcpu_count ? vm->vcpus[id] : NULL;
-}
-
-/* All vCPUs of the VM as a mask. */
-static inline u64 vm_vcpu_mask(const struct vm *vm)
-{
-	return vm->vcpu_count == 64 ? ~0ULL : BIT(vm->vcpu_count) - 1;
 }

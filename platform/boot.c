@@ -77,13 +77,17 @@ static void find_free_ram(void)
 	lost += region_remove(&free_ram, 0, PAGE_SIZE);
 	lost += region_remove(&free_ram, (u64)image_start, image_end - image_start);
 	lost += region_remove(&free_ram, (u64)fdt, fdt_totalsize(fdt));
+	/* Firmware too old for HSM may also be too old to reserve itself in the tree. Its place is
+	 * what text_offset in the image's header leaves free below the image. */
+	if (!hostsbi_has_hsm())
+		lost += region_remove(&free_ram, (u64)image_start - MIB(2), MIB(2));
 	if (found.has_bundle)
 		lost += region_remove(&free_ram, found.bundle_base, found.bundle_size);
 	region_trim_to_pages(&free_ram);
 	if (lost != 0)
 		log_info("%llu KiB of RAM stay unused: it is in too many pieces",
 			 (unsigned long long)(lost >> 10));
-	early_init(&free_ram);
+	early_init(&free_ram, (u64)image_end);
 }
 
 static void describe_hart(struct hart *hart, const struct discovered_hart *description)

@@ -6,17 +6,20 @@
 #include "hyp/log.h"
 
 static struct region_set free_set;
+static u64 preferred_from;
 
-void early_init(const struct region_set *free_ram)
+void early_init(const struct region_set *free_ram, u64 image_end)
 {
 	free_set = *free_ram;
+	preferred_from = image_end;
 }
 
 void *early_allocate(u64 size, u64 alignment)
 {
 	u64 base;
 
-	if (!region_find(&free_set, size, alignment, &base))
+	if (!region_find(&free_set, preferred_from, size, alignment, &base) &&
+	    !region_find(&free_set, 0, size, alignment, &base))
 		return NULL;
 	region_remove(&free_set, base, size);
 	return (void *)base;

@@ -6,10 +6,11 @@
 #include "hyp/types.h"
 #include "platform/region.h"
 
-/* What may be handed out. */
-void early_init(const struct region_set *free_ram);
+/* What may be handed out. What lies above the image is taken first: it is known to be RAM of the
+ * ordinary kind, as the image got there. */
+void early_init(const struct region_set *free_ram, u64 image_end);
 
-/* The lowest free place for size bytes, never freed again. NULL if there is none. The memory holds
+/* A free place for size bytes, never freed again. NULL if there is none. The memory holds
  * anything. */
 void *early_allocate(u64 size, u64 alignment);
 

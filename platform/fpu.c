@@ -7,7 +7,9 @@ void fpu_save_d(void *buffer);
 void fpu_restore_d(const void *buffer);
 void fpu_save_f(void *buffer);
 void fpu_restore_f(const void *buffer);
+void fpu_save_fcsr(void *buffer);
 void fpu_save_vector(void *buffer);
+void fpu_save_vector_csrs(void *buffer);
 void fpu_restore_vector(const void *buffer);
 
 /* vstart, vcsr, vl and vtype stand before the registers. */
@@ -38,6 +40,16 @@ void hw_save_vector(void *buffer)
 void hw_restore_vector(const void *buffer)
 {
 	fpu_restore_vector(buffer);
+}
+
+void hw_save_fcsr(void *buffer)
+{
+	fpu_save_fcsr(buffer);
+}
+
+void hw_save_vector_csrs(void *buffer)
+{
+	fpu_save_vector_csrs(buffer);
 }
 
 size_t hw_vector_size(void)

@@ -142,7 +142,7 @@ static void say_callers(u64 sp, u64 fp, u64 ra)
 {
 	u64 low, high;
 
-	say("called from, innermost first:\r\n ");
+	say("called from, innermost first (addr2line -e build/hartwood.elf):\r\n ");
 	if (is_text(ra))
 		say(" 0x%llx", (unsigned long long)linked(ra));
 	if (stack_of(sp, &low, &high)) {
@@ -170,7 +170,7 @@ static void say_callers(u64 sp, u64 fp, u64 ra)
 	u64 low, high;
 
 	(void)fp;
-	say("possibly called from, innermost first:\r\n ");
+	say("possibly called from, innermost first (addr2line -e build/hartwood.elf):\r\n ");
 	if (is_text(ra))
 		say(" 0x%llx", (unsigned long long)linked(ra));
 	if (stack_of(sp, &low, &high)) {

@@ -103,10 +103,10 @@ bool region_contains(const struct region_set *set, u64 base, u64 size)
 	return false;
 }
 
-bool region_find(const struct region_set *set, u64 size, u64 alignment, u64 *base)
+bool region_find(const struct region_set *set, u64 from, u64 size, u64 alignment, u64 *base)
 {
 	for (unsigned i = 0; i < set->count; i++) {
-		u64 start = align_up(set->regions[i].base.value, alignment);
+		u64 start = align_up(max_u64(from, set->regions[i].base.value), alignment);
 
 		if (range_contains(set->regions[i].base.value, set->regions[i].size, start, size)) {
 			*base = start;

@@ -31,8 +31,8 @@ u64 region_remove(struct region_set *set, u64 base, u64 size);
 /* True when one region of the set contains the whole range. */
 bool region_contains(const struct region_set *set, u64 base, u64 size);
 
-/* The lowest place for size bytes at that alignment (a power of two). */
-bool region_find(const struct region_set *set, u64 size, u64 alignment, u64 *base);
+/* The lowest place at or above from for size bytes at that alignment (a power of two). */
+bool region_find(const struct region_set *set, u64 from, u64 size, u64 alignment, u64 *base);
 
 /* Shrinks each region to whole pages. */
 void region_trim_to_pages(struct region_set *set);

@@ -14,7 +14,9 @@ import pytest
 
 import hartwood
 
-CMOCKA_TEST = re.compile(r"\bcmocka_unit_test\w*\(\s*(\w+)")
+CMOCKA_TEST = r"cmocka_unit_test\w*"
+CMOCKA_MACRO = re.compile(r"^#define (\w+)\(\w+\)(?:[^\n]*\\\n)*[^\n]*\bcmocka_unit_test", re.M)
+MACROS = re.compile(r"^#(?:[^\n]*\\\n)*[^\n]*", re.M)
 VERDICT = re.compile(r"^\[ +(OK|FAILED|SKIPPED) +\] (\w+)$", re.M)
 PROGRAM_TIMEOUT = 600
 
@@ -30,7 +32,7 @@ class CmockaFile(pytest.File):
     def collect(self):
         source = self.path.read_text(encoding="utf-8")
         self.result = None
-        names = list(dict.fromkeys(CMOCKA_TEST.findall(source)))
+        names = cmocka_tests(source)
         for name in names:
             yield CmockaTest.from_parent(self, name=name)
         yield CmockaProgram.from_parent(self, name="whole program", expected=names)
@@ -95,6 +97,13 @@ class CmockaProgram(CmockaItem):
             raise Failure(f"exit status {status}\n" + output[-6000:])
         if not verdicts:
             raise Failure("it ran no test\n" + output[-2000:])
+
+
+def cmocka_tests(source):
+    """The names of the tests that a program registers, by cmocka's macros or its own over them."""
+    macros = [CMOCKA_TEST, *CMOCKA_MACRO.findall(source)]
+    listed = re.findall(r"\b(?:" + "|".join(macros) + r")\(\s*(\w+)", MACROS.sub("", source))
+    return list(dict.fromkeys(listed))
 
 
 def around(output, name):

@@ -9,8 +9,9 @@
  *	exits: <name> <instructions>.<tenth>	the operations of the design's table
  *	exits+: <name> <instructions>.<tenth>	others worth knowing
  *
- * There is nothing to check, so the last line is `done 0 0`. The number is `-` where the machine at hand has no such operation. On OpenSBI alone the device
- * reads cost what a plain load does: there is no exit.
+ * There is nothing to check, so the last line is `done 0 0`. The number is `-` where the machine at
+ *hand has no such operation. On OpenSBI alone the device reads cost what a plain load does: there
+ *is no exit.
  */
 #include "boot.h"
 #include "check.h"
@@ -139,7 +140,8 @@ static void measure_touch(void)
 	u64 ticks = 0;
 
 	if (!boot_ram_start() || first + regions * region > boot_ram_end()) {
-		print("exits+: first-touch-2m -\nexits+: touch-4k-after -\nexits+: touch-again -\n");
+		print("exits+: first-touch-2m -\nexits+: touch-4k-after -\nexits+: touch-again "
+		      "-\n");
 		return;
 	}
 	report("exits+", "first-touch-2m", ticks_of(loop_touch, regions, first, region), regions);

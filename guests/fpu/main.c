@@ -32,10 +32,10 @@ _Static_assert(offsetof(struct unit, v) == UNIT_V, "UNIT_V");
 /* How a hart lets go of its processor between filling and comparing. */
 enum yield {
 	YIELD_NOT,
-	YIELD_SPIN,	 /* until the hypervisor's tick takes the hart away */
+	YIELD_SPIN, /* until the hypervisor's tick takes the hart away */
 	YIELD_WFI,
 	YIELD_SBI,
-	YIELD_IPI,	 /* kick everybody */
+	YIELD_IPI, /* kick everybody */
 	/*
 	 * "Changing the setting of FS has no effect on the contents of the floating-point register
 	 * state" ("Extension Context Status"): nor may it have on what a hypervisor keeps.
@@ -47,8 +47,14 @@ enum yield {
 };
 
 static const char *const yield_names[YIELD_COUNT] = {
-	"not at all", "by spinning", "by wfi", "by SBI calls", "by IPIs",
-	"by wfi with FS and VS Clean", "by wfi with FS and VS Initial", "by wfi with FS and VS Off",
+	"not at all",
+	"by spinning",
+	"by wfi",
+	"by SBI calls",
+	"by IPIs",
+	"by wfi with FS and VS Clean",
+	"by wfi with FS and VS Initial",
+	"by wfi with FS and VS Off",
 };
 
 /* What a hart found: for each way the first thing that was wrong. */
@@ -58,8 +64,8 @@ struct finding {
 };
 
 static struct worker {
-	struct unit unit;	/* what the registers are compared with */
-	struct unit dump;	/* what they were */
+	struct unit unit; /* what the registers are compared with */
+	struct unit dump; /* what they were */
 	struct finding findings[YIELD_COUNT];
 	volatile bool ready; /* its dump is made, its own secrets are in its registers */
 	volatile bool done;
@@ -204,11 +210,11 @@ static void work(void *argument)
 		contexts_set(CONTEXT_CLEAN);
 		unit_fill(&worker->unit, round);
 		if (has_fp)
-			find(finding, "sstatus.FS", 0,
-			     csr_read(sstatus) >> SSTATUS_FS_SHIFT & 3, CONTEXT_DIRTY);
+			find(finding, "sstatus.FS", 0, csr_read(sstatus) >> SSTATUS_FS_SHIFT & 3,
+			     CONTEXT_DIRTY);
 		if (has_v)
-			find(finding, "sstatus.VS", 0,
-			     csr_read(sstatus) >> SSTATUS_VS_SHIFT & 3, CONTEXT_DIRTY);
+			find(finding, "sstatus.VS", 0, csr_read(sstatus) >> SSTATUS_VS_SHIFT & 3,
+			     CONTEXT_DIRTY);
 	}
 	contexts_set(CONTEXT_DIRTY);
 	worker->done = true;
@@ -302,8 +308,8 @@ void guest_main(void)
 	has_fp = boot_isa_has("d");
 	has_v = boot_isa_has("v");
 	rounds = boot_number("rounds", 64);
-	print("fpu: D %s, V %s, %u harts, %lu rounds\n", has_fp ? "yes" : "no", has_v ? "yes" : "no",
-	      hart_count, rounds);
+	print("fpu: D %s, V %s, %u harts, %lu rounds\n", has_fp ? "yes" : "no",
+	      has_v ? "yes" : "no", hart_count, rounds);
 	if (!has_fp && !has_v) {
 		check_skip("fpu", "neither D nor V");
 		return;

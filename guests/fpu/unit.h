@@ -5,17 +5,17 @@
  */
 #pragma once
 
-#define UNIT_HART     0
-#define UNIT_HAS_FP   8
-#define UNIT_HAS_V    16
-#define UNIT_F	      24
-#define UNIT_FCSR     280
-#define UNIT_VLENB    288
-#define UNIT_VL	      296
-#define UNIT_VTYPE    304
-#define UNIT_VSTART   312
-#define UNIT_VCSR     320
-#define UNIT_V	      328
+#define UNIT_HART   0
+#define UNIT_HAS_FP 8
+#define UNIT_HAS_V  16
+#define UNIT_F	    24
+#define UNIT_FCSR   280
+#define UNIT_VLENB  288
+#define UNIT_VL	    296
+#define UNIT_VTYPE  304
+#define UNIT_VSTART 312
+#define UNIT_VCSR   320
+#define UNIT_V	    328
 
 /* Registers of up to 1,024 bits: QEMU's maximum. */
 #define VLENB_MAX 128

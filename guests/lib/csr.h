@@ -17,10 +17,10 @@
 #define SSTATUS_MXR  (1 << 19)
 
 /* Values of the FS and VS fields (Privileged ISA, "Extension Context Status"). */
-#define CONTEXT_OFF	0
-#define CONTEXT_INITIAL 1
-#define CONTEXT_CLEAN	2
-#define CONTEXT_DIRTY	3
+#define CONTEXT_OFF	 0
+#define CONTEXT_INITIAL	 1
+#define CONTEXT_CLEAN	 2
+#define CONTEXT_DIRTY	 3
 #define SSTATUS_VS_SHIFT 9
 #define SSTATUS_FS_SHIFT 13
 
@@ -73,15 +73,16 @@
 #define CSR_STRING_(x) #x
 #define CSR_STRING(x)  CSR_STRING_(x)
 
-#define csr_read(csr)                                                                              \
-	({                                                                                         \
-		u64 value_;                                                                        \
-		__asm__ volatile("csrr %0, " CSR_STRING(csr) : "=r"(value_) : : "memory");         \
-		value_;                                                                            \
+#define csr_read(csr)                                                                      \
+	({                                                                                 \
+		u64 value_;                                                                \
+		__asm__ volatile("csrr %0, " CSR_STRING(csr) : "=r"(value_) : : "memory"); \
+		value_;                                                                    \
 	})
-#define csr_write(csr, value) __asm__ volatile("csrw " CSR_STRING(csr) ", %0" ::"r"(value) : "memory")
-#define csr_set(csr, bits)    __asm__ volatile("csrs " CSR_STRING(csr) ", %0" ::"r"(bits) : "memory")
-#define csr_clear(csr, bits)  __asm__ volatile("csrc " CSR_STRING(csr) ", %0" ::"r"(bits) : "memory")
+#define csr_write(csr, value) \
+	__asm__ volatile("csrw " CSR_STRING(csr) ", %0" ::"r"(value) : "memory")
+#define csr_set(csr, bits)   __asm__ volatile("csrs " CSR_STRING(csr) ", %0" ::"r"(bits) : "memory")
+#define csr_clear(csr, bits) __asm__ volatile("csrc " CSR_STRING(csr) ", %0" ::"r"(bits) : "memory")
 
 static inline u8 read8(u64 address)
 {

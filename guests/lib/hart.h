@@ -6,7 +6,7 @@
 #pragma once
 
 /* Offsets into struct hart for start.S; hart.c asserts that they are right. */
-#define FRAME_X(n)	((n) * 8)
+#define FRAME_X(n)	((n)*8)
 #define FRAME_SEPC	256
 #define FRAME_SSTATUS	264
 #define FRAME_SCAUSE	272

@@ -48,10 +48,21 @@ void sbi_shutdown(void)
 const char *sbi_error_name(s64 error)
 {
 	static const char *const names[] = {
-		"SUCCESS",	     "FAILED",		"NOT_SUPPORTED",    "INVALID_PARAM",
-		"DENIED",	     "INVALID_ADDRESS", "ALREADY_AVAILABLE", "ALREADY_STARTED",
-		"ALREADY_STOPPED",   "NO_SHMEM",	"INVALID_STATE",    "BAD_RANGE",
-		"TIMEOUT",	     "IO",		"DENIED_LOCKED",
+		"SUCCESS",
+		"FAILED",
+		"NOT_SUPPORTED",
+		"INVALID_PARAM",
+		"DENIED",
+		"INVALID_ADDRESS",
+		"ALREADY_AVAILABLE",
+		"ALREADY_STARTED",
+		"ALREADY_STOPPED",
+		"NO_SHMEM",
+		"INVALID_STATE",
+		"BAD_RANGE",
+		"TIMEOUT",
+		"IO",
+		"DENIED_LOCKED",
 	};
 
 	if (error > 0 || error <= -(s64)ARRAY_COUNT(names))

@@ -5,22 +5,22 @@
  */
 #pragma once
 
-#define SBI_BASE  0x10
-#define SBI_TIME  0x54494d45
-#define SBI_IPI	  0x735049
-#define SBI_RFNC  0x52464e43
-#define SBI_HSM	  0x48534d
-#define SBI_SRST  0x53525354
-#define SBI_DBCN  0x4442434e
-#define SBI_SUSP  0x53555350
-#define SBI_PMU	  0x504d55
-#define SBI_CPPC  0x43505043
-#define SBI_NACL  0x4e41434c
-#define SBI_STA	  0x535441
-#define SBI_SSE	  0x535345
-#define SBI_FWFT  0x46574654
-#define SBI_DBTR  0x44425452
-#define SBI_MPXY  0x4d505859
+#define SBI_BASE 0x10
+#define SBI_TIME 0x54494d45
+#define SBI_IPI	 0x735049
+#define SBI_RFNC 0x52464e43
+#define SBI_HSM	 0x48534d
+#define SBI_SRST 0x53525354
+#define SBI_DBCN 0x4442434e
+#define SBI_SUSP 0x53555350
+#define SBI_PMU	 0x504d55
+#define SBI_CPPC 0x43505043
+#define SBI_NACL 0x4e41434c
+#define SBI_STA	 0x535441
+#define SBI_SSE	 0x535345
+#define SBI_FWFT 0x46574654
+#define SBI_DBTR 0x44425452
+#define SBI_MPXY 0x4d505859
 
 #define SBI_LEGACY_SET_TIMER	   0
 #define SBI_LEGACY_PUTCHAR	   1

@@ -3,7 +3,7 @@
 #include "vm.h"
 #include "trap.h"
 
-#define POOL_PAGES    32
+#define POOL_PAGES    64
 #define SATP_SV39     (8ul << 60)
 #define SATP_ASID_BIT 44
 

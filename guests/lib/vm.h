@@ -8,15 +8,16 @@
 #include "csr.h"
 #include "types.h"
 
-#define PTE_V  BIT(0)
-#define PTE_R  BIT(1)
-#define PTE_W  BIT(2)
-#define PTE_X  BIT(3)
-#define PTE_U  BIT(4)
-#define PTE_A  BIT(6)
-#define PTE_D  BIT(7)
+#define PTE_V BIT(0)
+#define PTE_R BIT(1)
+#define PTE_W BIT(2)
+#define PTE_X BIT(3)
+#define PTE_U BIT(4)
+#define PTE_G BIT(5)
+#define PTE_A BIT(6)
+#define PTE_D BIT(7)
 /* A and D set beforehand: whether hardware sets them differs (Svadu, Svade). */
-#define PTE_AD (PTE_A | PTE_D)
+#define PTE_AD	(PTE_A | PTE_D)
 #define PTE_RW	(PTE_V | PTE_R | PTE_W | PTE_AD)
 #define PTE_RX	(PTE_V | PTE_R | PTE_X | PTE_AD)
 #define PTE_RWX (PTE_RW | PTE_X)

@@ -12,13 +12,13 @@
 #define WAIT_SECONDS 20
 
 /* Spins until the condition holds; gives its final value. */
-#define WAIT_FOR(condition)                                                                        \
-	({                                                                                         \
-		u64 end_ = time_now() + WAIT_SECONDS * boot_timebase();                            \
-		bool holds_;                                                                       \
-		while (!(holds_ = (condition)) && time_now() < end_)                               \
-			pause_hint();                                                              \
-		holds_;                                                                            \
+#define WAIT_FOR(condition)                                             \
+	({                                                              \
+		u64 end_ = time_now() + WAIT_SECONDS * boot_timebase(); \
+		bool holds_;                                            \
+		while (!(holds_ = (condition)) && time_now() < end_)    \
+			pause_hint();                                   \
+		holds_;                                                 \
 	})
 
 /* Ticks of the time CSR in so many microseconds. */

@@ -61,14 +61,28 @@ void test_base(void)
 	test_probe_unknown();
 }
 
-/* An extension that a probe denies must deny every call too, and one that is there, odd functions. */
+/* A probe that says no must mean it: calls are refused as well. */
 static void test_unknown_extensions(void)
 {
 	static const u64 optional[] = {
-		SBI_PMU, SBI_CPPC, SBI_NACL, SBI_STA, SBI_SSE, SBI_FWFT, SBI_DBTR, SBI_MPXY, SBI_SUSP,
-		0x09,	 0x0f,	   0x11,     0x08000000,       0x09000000,	 0x0a00ffff,
+		SBI_PMU,
+		SBI_CPPC,
+		SBI_NACL,
+		SBI_STA,
+		SBI_SSE,
+		SBI_FWFT,
+		SBI_DBTR,
+		SBI_MPXY,
+		SBI_SUSP,
+		0x09,
+		0x0f,
+		0x11,
+		0x08000000,
+		0x09000000,
+		0x0a00ffff,
 		/* Sign-extended as a 32-bit number in a register is. */
-		0xffffffff80000000, 0xffffffffffffffff,
+		0xffffffff80000000,
+		0xffffffffffffffff,
 	};
 
 	check_begin("unknown extensions are NOT_SUPPORTED");
@@ -88,8 +102,8 @@ void test_unknown(void)
 		const char *name;
 		u64 extension, first;
 	} known[] = {
-		{"BASE", SBI_BASE, 7}, {"TIME", SBI_TIME, 1}, {"IPI", SBI_IPI, 1},
-		{"RFENCE", SBI_RFNC, 7}, {"HSM", SBI_HSM, 4}, {"SRST", SBI_SRST, 1},
+		{"BASE", SBI_BASE, 7},	 {"TIME", SBI_TIME, 1}, {"IPI", SBI_IPI, 1},
+		{"RFENCE", SBI_RFNC, 7}, {"HSM", SBI_HSM, 4},	{"SRST", SBI_SRST, 1},
 		{"DBCN", SBI_DBCN, 3},
 	};
 
@@ -110,6 +124,7 @@ void run_flood(void)
 {
 	check_begin("unknown calls by the ten thousand");
 	for (int i = 0; i < 10000; i++)
-		check_error("call", sbi_call(0x12345678, (u64)i, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED);
+		check_error("call", sbi_call(0x12345678, (u64)i, 0, 0, 0, 0),
+			    SBI_ERR_NOT_SUPPORTED);
 	check_end();
 }

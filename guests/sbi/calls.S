@@ -34,6 +34,24 @@ ecall_plain_site:
 	.globl	start_entry
 	.balign	4
 start_entry:
+	/* All of them first, sscratch's value being the price. */
+	csrw	sscratch, t0
+	la	t0, start_registers
+	.irp	n, 1,2,3,4,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+	sd	x\n, 8 * \n(t0)
+	.endr
+	csrr	t1, sscratch
+	sd	t1, 8 * 5(t0)
+	csrr	t1, sepc
+	sd	t1, 256(t0)
+	csrr	t1, scause
+	sd	t1, 264(t0)
+	csrr	t1, stval
+	sd	t1, 272(t0)
+	csrr	t1, stvec
+	sd	t1, 280(t0)
+	csrr	t1, sie
+	sd	t1, 288(t0)
 	record_entry start_record
 	csrw	sie, zero
 	li	a7, SBI_HSM
@@ -130,7 +148,9 @@ registers_call:
 
 	.bss
 	.balign	8
-	.globl	start_record, resume_record
+	.globl	start_record, resume_record, start_registers
+start_registers:
+	.space	296
 start_record:
 	.space	40
 resume_record:

@@ -18,12 +18,13 @@ void check_bad_addresses(u64 extension, u64 function, u64 first)
 {
 	u64 end = boot_ram_end();
 	const u64 bad[] = {
-		0,	   0x1000,	  UART_BASE,	 PLIC_BASE,  HOLE_BASE, RAM_BASE - 4, end,
-		1ul << 41, 1ul << 55, 1ul << 63, ~0ul - 3,
+		0,   0x1000,	UART_BASE, PLIC_BASE, HOLE_BASE, RAM_BASE - 4,
+		end, 1ul << 41, 1ul << 55, 1ul << 63, ~0ul - 3,
 	};
 
 	if (sbi_is_opensbi()) {
-		check_error("firmware's memory", sbi_call(extension, function, first, RAM_BASE, 0, 0),
+		check_error("firmware's memory",
+			    sbi_call(extension, function, first, RAM_BASE, 0, 0),
 			    SBI_ERR_INVALID_ADDRESS);
 		return;
 	}
@@ -60,6 +61,26 @@ static void test_no_hart(void)
 	check_begin("hsm start of no hart is INVALID_PARAM");
 	for (size_t i = 0; i < count; i++)
 		check_error("start", start(ids[i], (u64)start_entry, 0), SBI_ERR_INVALID_PARAM);
+	check_end();
+}
+
+/*
+ * "All other registers remain in an undefined state": on a hart that never ran, Hartwood has
+ * nothing to put there but zero, for any other value would be somebody else's.
+ */
+static void test_first_start(struct hart *hart)
+{
+	if (sbi_is_opensbi()) {
+		check_skip("hsm first start: no register tells of anybody else", "firmware's own");
+		return;
+	}
+	check_begin("hsm first start: no register tells of anybody else");
+	check_error("start", start(hart->id, (u64)start_entry, 0), SBI_SUCCESS);
+	check_want(hart_wait_status(hart, HSM_STOPPED), "never STOPPED");
+	check_want(start_record.entered, "never entered");
+	for (unsigned int i = 1; i < START_REGISTERS; i++)
+		check_want(i == 10 || start_registers[i] == 0, "register %u is 0x%lx", i,
+			   start_registers[i]);
 	check_end();
 }
 
@@ -104,16 +125,19 @@ void park(void *argument)
 static void test_started(struct hart *hart)
 {
 	check_begin("hsm start of itself is ALREADY_AVAILABLE");
-	check_error("start", start(hart_self()->id, (u64)start_entry, 0), SBI_ERR_ALREADY_AVAILABLE);
+	check_error("start", start(hart_self()->id, (u64)start_entry, 0),
+		    SBI_ERR_ALREADY_AVAILABLE);
 	check_end();
 	if (!hart)
 		return;
 	park_over = false;
 	check_begin("hsm start of a running hart is ALREADY_AVAILABLE");
-	check_error("first start", (struct sbi_result){hart_start(hart, park, NULL), 0}, SBI_SUCCESS);
+	check_error("first start", (struct sbi_result){hart_start(hart, park, NULL), 0},
+		    SBI_SUCCESS);
 	check_not_startable(hart);
 	check_want(hart_wait_status(hart, HSM_STARTED), "never STARTED");
-	check_error("when started", start(hart->id, (u64)start_entry, 0), SBI_ERR_ALREADY_AVAILABLE);
+	check_error("when started", start(hart->id, (u64)start_entry, 0),
+		    SBI_ERR_ALREADY_AVAILABLE);
 	park_over = true;
 	check_want(hart_wait_status(hart, HSM_STOPPED), "never STOPPED");
 	check_end();
@@ -157,11 +181,13 @@ void test_hsm(void)
 
 	test_status();
 	test_no_hart();
-	test_started(other);
 	if (!other) {
+		test_started(NULL);
 		check_skip("hsm start", "one hart");
 		return;
 	}
+	test_first_start(other);
+	test_started(other);
 	test_start(other);
 	test_restart_resets(other);
 	test_bad_start(other);

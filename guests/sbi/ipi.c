@@ -86,9 +86,9 @@ static void test_invalid(void)
 		const char *what;
 		u64 mask, base;
 	} none[] = {
-		{"no such hart", 1, NO_HART},	   {"bit 63", BIT(63), 0},
-		{"highest id", 1, ~0ul - 1},	   {"wrapped id", 8, ~0ul - 1},
-		{"all of 64", ~0ul, 0},		   {"sign bit", 1, 1ul << 63},
+		{"no such hart", 1, NO_HART},	 {"bit 63", BIT(63), 0},
+		{"highest id", 1, ~0ul - 1},	 {"wrapped id", 8, ~0ul - 1},
+		{"all of 64", ~0ul, 0},		 {"sign bit", 1, 1ul << 63},
 		{"above 32 bits", 1, 1ul << 32},
 	};
 

@@ -107,22 +107,22 @@ static void test_ranges(void)
 	static const struct {
 		u64 start, size;
 	} ranges[] = {
-		{0, ~0ul - 1},	       {1, ~0ul - 1},	     {~0ul, ~0ul - 1},
-		{0x8000, 1ul << 62},   {~0ul - 4095, 8192},  {1ul << 38, 1ul << 38},
+		{0, ~0ul - 1},		 {1, ~0ul - 1},	      {~0ul, ~0ul - 1},
+		{0x8000, 1ul << 62},	 {~0ul - 4095, 8192}, {1ul << 38, 1ul << 38},
 		{0, 0x7fffffffffffffff},
 	};
 	u64 self = hart_self()->id, start = time_now();
 
 	check_begin("rfence of immense ranges answers soon");
 	for (size_t i = 0; i < ARRAY_COUNT(ranges); i++) {
-		check_error_either("sfence_vma",
-				   rfence(RFNC_SFENCE_VMA, 1, self, ranges[i].start, ranges[i].size,
-					  0),
-				   SBI_SUCCESS, SBI_ERR_INVALID_ADDRESS);
-		check_error_either("sfence_vma_asid",
-				   rfence(RFNC_SFENCE_VMA_ASID, 1, self, ranges[i].start,
-					  ranges[i].size, 0),
-				   SBI_SUCCESS, SBI_ERR_INVALID_ADDRESS);
+		check_error_either(
+			"sfence_vma",
+			rfence(RFNC_SFENCE_VMA, 1, self, ranges[i].start, ranges[i].size, 0),
+			SBI_SUCCESS, SBI_ERR_INVALID_ADDRESS);
+		check_error_either(
+			"sfence_vma_asid",
+			rfence(RFNC_SFENCE_VMA_ASID, 1, self, ranges[i].start, ranges[i].size, 0),
+			SBI_SUCCESS, SBI_ERR_INVALID_ADDRESS);
 	}
 	check_want(time_now() - start < boot_timebase() / 10, "a tenth of a second is gone");
 	check_end();

@@ -52,9 +52,14 @@ struct entry_record {
 	u64 entered;
 };
 
-/* calls.S: entry for hart_start. Fills start_record and stops the hart again. */
+/*
+ * calls.S: entry for hart_start. Fills both records and stops the hart again. start_registers has
+ * x1 to x31 by number, then sepc, scause, stval, stvec and sie.
+ */
 void start_entry(void);
 extern volatile struct entry_record start_record;
+#define START_REGISTERS 37
+extern volatile u64 start_registers[START_REGISTERS];
 
 /*
  * calls.S: an SBI call that suspends, with a0 = type, a1 = the resume entry, a2 = opaque. When the

@@ -8,7 +8,7 @@
 static const struct {
 	const char *name;
 	u32 funct3, bytes;
-} loads[] = {{"lb", LB, 1},   {"lh", LH, 2},   {"lw", LW, 4},	{"ld", LD, 8},
+} loads[] = {{"lb", LB, 1},   {"lh", LH, 2},   {"lw", LW, 4},  {"ld", LD, 8},
 	     {"lbu", LBU, 1}, {"lhu", LHU, 2}, {"lwu", LWU, 4}},
   stores[] = {{"sb", SB, 1}, {"sh", SH, 2}, {"sw", SW, 4}, {"sd", SD, 8}};
 
@@ -75,7 +75,8 @@ static void test_offsets(void)
 	for (size_t i = 0; i < ARRAY_COUNT(offsets); i++) {
 		u64 address = HOLE_BASE + 0x10000 + (u64)(s64)(int)offsets[i];
 
-		trap = code_try(insn_load(LD, X_A0, X_A0, offsets[i]), HOLE_BASE + 0x10000, 0, &epc);
+		trap = code_try(insn_load(LD, X_A0, X_A0, offsets[i]), HOLE_BASE + 0x10000, 0,
+				&epc);
 		check_trap(&trap, CAUSE_LOAD_ACCESS, epc, address);
 		trap = code_try(insn_store(SD, X_A1, X_A0, offsets[i]), HOLE_BASE + 0x10000, 0,
 				&epc);

@@ -10,10 +10,14 @@ static const struct {
 	u32 funct5, width;
 	u64 cause;
 } atomics[] = {
-	{"amoadd.w", AMO_ADD, 2, CAUSE_STORE_ACCESS},  {"amoadd.d", AMO_ADD, 3, CAUSE_STORE_ACCESS},
-	{"amoswap.w", AMO_SWAP, 2, CAUSE_STORE_ACCESS}, {"amoswap.d", AMO_SWAP, 3, CAUSE_STORE_ACCESS},
-	{"amomaxu.w", AMO_MAXU, 2, CAUSE_STORE_ACCESS}, {"amomaxu.d", AMO_MAXU, 3, CAUSE_STORE_ACCESS},
-	{"lr.w", AMO_LR, 2, CAUSE_LOAD_ACCESS},	       {"lr.d", AMO_LR, 3, CAUSE_LOAD_ACCESS},
+	{"amoadd.w", AMO_ADD, 2, CAUSE_STORE_ACCESS},
+	{"amoadd.d", AMO_ADD, 3, CAUSE_STORE_ACCESS},
+	{"amoswap.w", AMO_SWAP, 2, CAUSE_STORE_ACCESS},
+	{"amoswap.d", AMO_SWAP, 3, CAUSE_STORE_ACCESS},
+	{"amomaxu.w", AMO_MAXU, 2, CAUSE_STORE_ACCESS},
+	{"amomaxu.d", AMO_MAXU, 3, CAUSE_STORE_ACCESS},
+	{"lr.w", AMO_LR, 2, CAUSE_LOAD_ACCESS},
+	{"lr.d", AMO_LR, 3, CAUSE_LOAD_ACCESS},
 };
 
 static u32 atomic_insn(size_t i)
@@ -31,8 +35,7 @@ static void test_nothing(void)
 		check_begin("atomic %s of nothing is an access fault", atomics[i].name);
 		for (size_t j = 0; j < ARRAY_COUNT(addresses); j++) {
 			u64 epc;
-			struct trap_info trap =
-				code_try(atomic_insn(i), addresses[j], 0, &epc);
+			struct trap_info trap = code_try(atomic_insn(i), addresses[j], 0, &epc);
 
 			check_trap(&trap, atomics[i].cause, epc, addresses[j]);
 		}

@@ -44,8 +44,8 @@ static inline u32 insn_amo(u32 funct5, u32 width, u32 rd, u32 rs1, u32 rs2)
 
 enum { AMO_ADD = 0, AMO_SWAP = 1, AMO_LR = 2, AMO_SC = 3, AMO_MAXU = 28 };
 
-#define INSN_RET   0x00008067u
-#define INSN_ECALL 0x00000073u
+#define INSN_RET	    0x00008067u
+#define INSN_ECALL	    0x00000073u
 #define INSN_CSRRS(rd, csr) insn_i(0x73, 2, rd, 0, csr)
 #define INSN_CSRRW(csr, rs) insn_i(0x73, 1, 0, rs, csr)
 

@@ -56,8 +56,8 @@ static void test_store_words(void)
 		for (u32 base = 0; base < 8; base++) {
 			probe_fill(&probe);
 			probe.before[8 + base] = enable - 4 * rs2;
-			probe_check("c.sw", &probe, insn_c_word(C_SW, rs2, base, 4 * rs2), ANCHOR, 0,
-				    0);
+			probe_check("c.sw", &probe, insn_c_word(C_SW, rs2, base, 4 * rs2), ANCHOR,
+				    0, 0);
 			check_equal("stored", read32(enable) & ~1u, probe.before[8 + rs2] & mask);
 		}
 	}

@@ -12,27 +12,30 @@ struct csr {
 };
 
 static const struct csr hypervisor_csrs[] = {
-	{"hstatus", 0x600},   {"hedeleg", 0x602},   {"hideleg", 0x603},	 {"hie", 0x604},
-	{"htimedelta", 0x605}, {"hcounteren", 0x606}, {"hgeie", 0x607},	 {"hvien", 0x608},
-	{"hvictl", 0x609},    {"henvcfg", 0x60a},   {"hstateen0", 0x60c}, {"hstateen1", 0x60d},
-	{"hstateen2", 0x60e}, {"hstateen3", 0x60f}, {"htval", 0x643},	 {"hip", 0x644},
-	{"hvip", 0x645},      {"hviprio1", 0x646},  {"hviprio2", 0x647}, {"htinst", 0x64a},
-	{"hgatp", 0x680},     {"hcontext", 0x6a8},  {"vsstatus", 0x200}, {"vsie", 0x204},
-	{"vstvec", 0x205},    {"vsscratch", 0x240}, {"vsepc", 0x241},	 {"vscause", 0x242},
-	{"vstval", 0x243},    {"vsip", 0x244},	    {"vstimecmp", 0x24d}, {"vsiselect", 0x250},
-	{"vsireg", 0x251},    {"vstopei", 0x25c},   {"vsatp", 0x280},	 {"hgeip", 0xe12},
+	{"hstatus", 0x600},    {"hedeleg", 0x602},    {"hideleg", 0x603},   {"hie", 0x604},
+	{"htimedelta", 0x605}, {"hcounteren", 0x606}, {"hgeie", 0x607},	    {"hvien", 0x608},
+	{"hvictl", 0x609},     {"henvcfg", 0x60a},    {"hstateen0", 0x60c}, {"hstateen1", 0x60d},
+	{"hstateen2", 0x60e},  {"hstateen3", 0x60f},  {"htval", 0x643},	    {"hip", 0x644},
+	{"hvip", 0x645},       {"hviprio1", 0x646},   {"hviprio2", 0x647},  {"htinst", 0x64a},
+	{"hgatp", 0x680},      {"hcontext", 0x6a8},   {"vsstatus", 0x200},  {"vsie", 0x204},
+	{"vstvec", 0x205},     {"vsscratch", 0x240},  {"vsepc", 0x241},	    {"vscause", 0x242},
+	{"vstval", 0x243},     {"vsip", 0x244},	      {"vstimecmp", 0x24d}, {"vsiselect", 0x250},
+	{"vsireg", 0x251},     {"vstopei", 0x25c},    {"vsatp", 0x280},	    {"hgeip", 0xe12},
 	{"vstopi", 0xeb0},
 };
 
 static const struct csr machine_csrs[] = {
-	{"mstatus", 0x300},  {"misa", 0x301},	  {"medeleg", 0x302},  {"mideleg", 0x303},
-	{"mie", 0x304},	     {"mtvec", 0x305},	  {"mcounteren", 0x306}, {"menvcfg", 0x30a},
-	{"mstateen0", 0x30c}, {"mcountinhibit", 0x320}, {"mscratch", 0x340}, {"mepc", 0x341},
-	{"mcause", 0x342},   {"mtval", 0x343},	  {"mip", 0x344},      {"mtinst", 0x34a},
-	{"mtval2", 0x34b},   {"pmpcfg0", 0x3a0},  {"pmpaddr0", 0x3b0}, {"mnstatus", 0x744},
-	{"mseccfg", 0x747},  {"tselect", 0x7a0},  {"tdata1", 0x7a1},   {"dcsr", 0x7b0},
-	{"mcycle", 0xb00},   {"minstret", 0xb02}, {"mhpmcounter3", 0xb03}, {"mvendorid", 0xf11},
-	{"marchid", 0xf12},  {"mimpid", 0xf13},	  {"mhartid", 0xf14},  {"mconfigptr", 0xf15},
+	{"mstatus", 0x300},	  {"misa", 0x301},	 {"medeleg", 0x302},
+	{"mideleg", 0x303},	  {"mie", 0x304},	 {"mtvec", 0x305},
+	{"mcounteren", 0x306},	  {"menvcfg", 0x30a},	 {"mstateen0", 0x30c},
+	{"mcountinhibit", 0x320}, {"mscratch", 0x340},	 {"mepc", 0x341},
+	{"mcause", 0x342},	  {"mtval", 0x343},	 {"mip", 0x344},
+	{"mtinst", 0x34a},	  {"mtval2", 0x34b},	 {"pmpcfg0", 0x3a0},
+	{"pmpaddr0", 0x3b0},	  {"mnstatus", 0x744},	 {"mseccfg", 0x747},
+	{"tselect", 0x7a0},	  {"tdata1", 0x7a1},	 {"dcsr", 0x7b0},
+	{"mcycle", 0xb00},	  {"minstret", 0xb02},	 {"mhpmcounter3", 0xb03},
+	{"mvendorid", 0xf11},	  {"marchid", 0xf12},	 {"mimpid", 0xf13},
+	{"mhartid", 0xf14},	  {"mconfigptr", 0xf15},
 };
 
 /* Numbers that nothing is at: in the custom ranges, of U-, S-, hypervisor and M-level. */

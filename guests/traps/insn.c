@@ -18,14 +18,23 @@ static const struct insn hypervisor_insns[] = {
 };
 
 static const struct insn illegal_insns[] = {
-	{"mnret", 0x70200073},	       {"uret", 0x00200073},
-	{"dret", 0x7b200073},	       {"custom system", 0x8c000073}, {"all zero", 0x0000},
-	{"all one", 0xffffffff},       {"reserved opcode 0x6b", 0x0000006b},
-	{"custom-0", 0x0000000b},      {"jalr with funct3 7", 0x00007067},
-	{"load with funct3 7", 0x00007003}, {"store with funct3 7", 0x00007023},
-	{"branch with funct3 2", 0x00002063}, {"amo of funct5 31", 0xf8a5252f},
-	{"c.lwsp x0", 0x4002},	       {"c.ldsp x0", 0x6002},
-	{"c.addiw x0", 0x2001},	       {"c.jr x0", 0x8002},
+	{"mnret", 0x70200073},
+	{"uret", 0x00200073},
+	{"dret", 0x7b200073},
+	{"custom system", 0x8c000073},
+	{"all zero", 0x0000},
+	{"all one", 0xffffffff},
+	{"reserved opcode 0x6b", 0x0000006b},
+	{"custom-0", 0x0000000b},
+	{"jalr with funct3 7", 0x00007067},
+	{"load with funct3 7", 0x00007003},
+	{"store with funct3 7", 0x00007023},
+	{"branch with funct3 2", 0x00002063},
+	{"amo of funct5 31", 0xf8a5252f},
+	{"c.lwsp x0", 0x4002},
+	{"c.ldsp x0", 0x6002},
+	{"c.addiw x0", 0x2001},
+	{"c.jr x0", 0x8002},
 };
 
 static void check_insn_refused(const struct insn *insn)
@@ -56,12 +65,18 @@ static void test_mret(void)
 static void test_fences(void)
 {
 	static const struct insn fences[] = {
-		{"fence rw,rw", 0x0330000f},	{"fence.tso", 0x8330000f},
-		{"pause", 0x0100000f},		{"fence with reserved fm", 0x5330000f},
-		{"fence with registers", 0x0335058f}, {"fence.i", 0x0000100f},
-		{"sfence.vma all", 0x12000073}, {"sfence.vma of an address", 0x12050073},
-		{"sfence.vma of an ASID", 0x12b50073}, {"hint lui x0", 0x00001037},
-		{"hint ntl.all", 0x00500033},	{"hint c.nop", 0x0005},
+		{"fence rw,rw", 0x0330000f},
+		{"fence.tso", 0x8330000f},
+		{"pause", 0x0100000f},
+		{"fence with reserved fm", 0x5330000f},
+		{"fence with registers", 0x0335058f},
+		{"fence.i", 0x0000100f},
+		{"sfence.vma all", 0x12000073},
+		{"sfence.vma of an address", 0x12050073},
+		{"sfence.vma of an ASID", 0x12b50073},
+		{"hint lui x0", 0x00001037},
+		{"hint ntl.all", 0x00500033},
+		{"hint c.nop", 0x0005},
 		{"hint slti x0", 0x00052013},
 	};
 	struct trap_info trap;
@@ -97,8 +112,10 @@ static void test_sret(void)
 {
 	static u32 code[8] __attribute__((aligned(16)));
 	const u32 insns[] = {
-		insn_mv(5, X_RA),      INSN_CSRRW(0x141, 5),  /* sepc = ra */
-		insn_i(0x13, 0, 6, 0, 0x100), insn_i(0x73, 2, 0, 6, 0x100), /* sstatus.SPP */
+		insn_mv(5, X_RA),
+		INSN_CSRRW(0x141, 5), /* sepc = ra */
+		insn_i(0x13, 0, 6, 0, 0x100),
+		insn_i(0x73, 2, 0, 6, 0x100), /* sstatus.SPP */
 		0x10200073,
 	};
 	struct trap_info trap;

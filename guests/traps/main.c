@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Checks each trap that a guest can bring upon itself: that it comes back, and says what it must. */
+/* Each trap that a guest can bring upon itself: that it comes back, and says what it must. */
 #include "tests.h"
 
 static const struct boot_group groups[] = {

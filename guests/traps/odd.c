@@ -122,23 +122,23 @@ static void test_vector(void)
 
 /* The PLIC's addresses that are nobody's register, on any machine of up to 64 harts. */
 static const u64 plic_holes[] = {
-	PLIC_BASE,		       /* priority of source 0, which does not exist */
-	PLIC_PRIORITY(1023),	       /* sources that QEMU and Hartwood do not have */
+	PLIC_BASE,	     /* priority of source 0, which does not exist */
+	PLIC_PRIORITY(1023), /* sources that QEMU and Hartwood do not have */
 	PLIC_PRIORITY(512),
-	PLIC_PENDING + 4 * 31,	       /* pending bits of such */
-	PLIC_PENDING + 0x80,	       /* reserved */
+	PLIC_PENDING + 4 * 31, /* pending bits of such */
+	PLIC_PENDING + 0x80,   /* reserved */
 	PLIC_BASE + 0x1ffc,
-	PLIC_ENABLE(1) + 4 * 31,       /* enable bits of such */
-	PLIC_ENABLE(200),	       /* of contexts that do not exist */
+	PLIC_ENABLE(1) + 4 * 31, /* enable bits of such */
+	PLIC_ENABLE(200),	 /* of contexts that do not exist */
 	PLIC_ENABLE(15871),
-	PLIC_ENABLE(15872),	       /* reserved */
+	PLIC_ENABLE(15872), /* reserved */
 	PLIC_BASE + 0x1ffffc,
-	PLIC_THRESHOLD(1) + 8,	       /* reserved, within a context's page */
+	PLIC_THRESHOLD(1) + 8, /* reserved, within a context's page */
 	PLIC_THRESHOLD(1) + 0xffc,
-	PLIC_THRESHOLD(200),	       /* of contexts that do not exist */
+	PLIC_THRESHOLD(200), /* of contexts that do not exist */
 	PLIC_CLAIM(200),
 	PLIC_BASE + 0x5ffffc,
-	PLIC_BASE + 0x3fffffc,	       /* the end of the window in the PLIC specification */
+	PLIC_BASE + 0x3fffffc, /* the end of the window in the PLIC specification */
 };
 
 static void test_plic_holes(void)

@@ -2,15 +2,15 @@
 /*
  * The guest's own page tables: page faults that are nobody else's business, and tables or pages
  * outside memory. A walk that touches what is not there is an access fault of the original access
- * ("Virtual Address Translation Process", step 2); in VS-mode the hypervisor sees it as a guest-page
- * fault of an implicit access and has to turn it into that.
+ * ("Virtual Address Translation Process", step 2); in VS-mode the hypervisor sees it as a
+ * guest-page fault of an implicit access and has to turn it into that.
  */
 #include "tests.h"
 
 static u8 page[PAGE_SIZE] __attribute__((aligned(4096)));
 static u64 *root;
 
-#define VA   VM_FREE
+#define VA    VM_FREE
 #define LOAD  insn_load(LD, X_A0, X_A0, 0)
 #define STORE insn_store(SD, X_A1, X_A0, 0)
 

@@ -49,22 +49,14 @@ static void test_refused(void)
 		const char *name;
 		u32 insn;
 	} insns[] = {
-		{"sret", 0x10200073},
-		{"wfi", 0x10500073},
-		{"sfence.vma", 0x12000073},
-		{"sfence.vma of an address", 0x12050073},
-		{"mret", 0x30200073},
-		{"csrr sstatus", 0x10002573},
-		{"csrr satp", 0x18002573},
-		{"csrw sscratch", 0x14051073},
-		{"csrr stimecmp", 0x14d02573},
-		{"csrr sie", 0x10402573},
-		{"csrr senvcfg", 0x10a02573},
-		{"csrr hstatus", 0x60002573},
-		{"csrr vsstatus", 0x20002573},
-		{"csrr hgeip", 0xe1202573},
-		{"hlv.w", 0x68054573},
-		{"hsv.w", 0x6ab54073},
+		{"sret", 0x10200073},	       {"wfi", 0x10500073},
+		{"sfence.vma", 0x12000073},    {"sfence.vma of an address", 0x12050073},
+		{"mret", 0x30200073},	       {"csrr sstatus", 0x10002573},
+		{"csrr satp", 0x18002573},     {"csrw sscratch", 0x14051073},
+		{"csrr stimecmp", 0x14d02573}, {"csrr sie", 0x10402573},
+		{"csrr senvcfg", 0x10a02573},  {"csrr hstatus", 0x60002573},
+		{"csrr vsstatus", 0x20002573}, {"csrr hgeip", 0xe1202573},
+		{"hlv.w", 0x68054573},	       {"hsv.w", 0x6ab54073},
 		{"hfence.gvma", 0x62b50073},
 	};
 

@@ -24,13 +24,15 @@ static bool vm_exists(const struct bundle *bundle, const char *name)
 static void parse_vms(struct bundle_parser *parser, int vms)
 {
 	struct bundle *bundle = parser->bundle;
+	unsigned count = 0;
 	int node;
 
 	parser->parent = "/vms";
 	fdt_for_each_subnode(node, parser->blob, vms)
 	{
 		parser->node = fdt_get_name(parser->blob, node, NULL);
-		if (bundle->vm_count == BUNDLE_VM_MAX) {
+		/* Bad ones count too: finding out costs time. */
+		if (count++ == BUNDLE_VM_MAX) {
 			(void)bundle_fail(parser,
 					  "there are more than %lu VMs, the rest is left out",
 					  (unsigned long)BUNDLE_VM_MAX);

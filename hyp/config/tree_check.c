@@ -10,12 +10,12 @@
 #include <libfdt.h>
 #include <string.h>
 
-/* Device trees of whole boards have some thousand nodes and properties. */
+/* Device trees of whole boards have some thousand nodes and properties, and names of at most 31
+ * characters (Devicetree Specification, "Node Names" and "Property Names"). */
 #define TREE_TAG_MAX   32768
 #define TREE_DEPTH_MAX 16
 #define TREE_NAME_MAX  255
-/* Properties times bytes of names: what all searches for the ends of names may add up to. */
-#define TREE_NAME_WORK_MAX (1ULL << 26)
+#define TREE_RSV_MAX   256
 
 /* fdt_next_tag() looks for the end of a node's name however far it is. */
 static bool node_name_is_short(const void *blob, int offset)
@@ -33,10 +33,24 @@ static bool node_name_is_short(const void *blob, int offset)
 	return false;
 }
 
+/* So do all functions that return a property's name. */
+static bool property_name_is_short(const void *blob, int offset)
+{
+	const struct fdt_property *property =
+		fdt_offset_ptr(blob, (unsigned)offset, sizeof(*property));
+	u64 size = fdt_size_dt_strings(blob), start;
+	const char *strings = (const char *)blob + fdt_off_dt_strings(blob);
+
+	if (!property)
+		return false;
+	start = fdt32_ld(&property->nameoff);
+	return start < size &&
+	       memchr(strings + start, '\0', min_u64(size - start, TREE_NAME_MAX + 1));
+}
+
 static const char *check_structure(const void *blob)
 {
 	int offset = 0, next, depth = 0;
-	u64 property_count = 0;
 	unsigned tag_count;
 
 	for (tag_count = 0; tag_count < TREE_TAG_MAX; tag_count++) {
@@ -56,8 +70,8 @@ static const char *check_structure(const void *blob)
 				return "is broken: its nodes do not nest";
 			break;
 		case FDT_PROP:
-			if (++property_count * fdt_size_dt_strings(blob) > TREE_NAME_WORK_MAX)
-				return "has too many properties, or names that are too long";
+			if (!property_name_is_short(blob, offset))
+				return "is broken: a property's name has no end";
 			break;
 		case FDT_NOP:
 			break;
@@ -74,10 +88,24 @@ static const char *check_structure(const void *blob)
 	return "has too many nodes or properties";
 }
 
+/* fdt_check_full() counts the entries of the reservation block, to the end of the blob if need be.
+ */
+static bool reservations_are_few(const void *blob)
+{
+	int count;
+
+	for (count = 0; count <= TREE_RSV_MAX; count++) {
+		u64 address, size;
+
+		if (fdt_get_mem_rsv(blob, count, &address, &size) || size == 0)
+			return true;
+	}
+	return false;
+}
+
 const char *tree_check(const void *blob, u64 size)
 {
 	const char *problem;
-	int error;
 
 	if (!is_aligned((uintptr_t)blob, 8))
 		return "does not start at a multiple of 8";
@@ -85,9 +113,8 @@ const char *tree_check(const void *blob, u64 size)
 		return "is too short to be a device tree";
 	if (fdt_magic(blob) != FDT_MAGIC)
 		return "is not a flattened device tree";
-	error = fdt_check_header(blob);
-	if (error)
-		return fdt_strerror(error);
+	if (fdt_check_header(blob) != 0)
+		return "is broken: its header makes no sense";
 	if (fdt_totalsize(blob) > size)
 		return "is truncated: its header promises more bytes than there are";
 	/* Without it the structure block would have no size of its own. */
@@ -96,9 +123,10 @@ const char *tree_check(const void *blob, u64 size)
 	/* libfdt reads both blocks in aligned words, and a hart may trap on others. */
 	if (!is_aligned(fdt_off_dt_struct(blob), 4) || !is_aligned(fdt_off_mem_rsvmap(blob), 8))
 		return "is broken: misaligned blocks";
+	if (!reservations_are_few(blob))
+		return "has too many memory reservations";
 	problem = check_structure(blob);
 	if (problem)
 		return problem;
-	error = fdt_check_full(blob, size);
-	return error ? fdt_strerror(error) : NULL;
+	return fdt_check_full(blob, size) ? "is broken: its structure makes no sense" : NULL;
 }

@@ -47,7 +47,7 @@ static bool is_natural(gpa_t address, unsigned width)
 {
 	unsigned low_bits = width - 1;
 
-	return low_bits < 8 && (width & low_bits) == 0 && ((u32)address.value & low_bits) == 0;
+	return low_bits < 8 && ((width | (u32)address.value) & low_bits) == 0;
 }
 
 /* To the guest, the access is I/O, and its fences order it as such ("i" and "o" of FENCE); to the

@@ -104,10 +104,15 @@ static void update_context_locked(struct vplic *plic, struct vplic_context *cont
 	plic->set_external(plic->owner, (unsigned)(context - plic->contexts), level);
 }
 
-static void update_all_locked(struct vplic *plic)
+/* Some sources of a word became pending, or no longer are, or changed their priority: only contexts
+ * that have enabled one of them can tell. */
+static void update_sources_locked(struct vplic *plic, unsigned word, u32 sources)
 {
-	for (unsigned hart = 0; hart < plic->hart_count; hart++)
-		update_context_locked(plic, &plic->contexts[hart]);
+	for (unsigned hart = 0; hart < plic->hart_count; hart++) {
+		struct vplic_context *context = &plic->contexts[hart];
+		if (context->enable[word] & sources)
+			update_context_locked(plic, context);
+	}
 }
 
 /* A wire that is high becomes a request, unless its gateway still waits for the completion of the
@@ -120,7 +125,7 @@ static void forward_locked(struct vplic *plic, unsigned word)
 		return;
 	plic->forwarded[word] |= requests;
 	__atomic_store_n(&plic->pending[word], plic->pending[word] | requests, __ATOMIC_RELAXED);
-	update_all_locked(plic);
+	update_sources_locked(plic, word, requests);
 }
 
 /* Out of line: plain registers are read without the stack frame that this needs. */
@@ -131,7 +136,7 @@ static __attribute__((noinline)) u32 claim(struct vplic *plic, struct vplic_cont
 	if (source != 0) {
 		u32 *word = &plic->pending[source / 32];
 		__atomic_store_n(word, *word & ~source_bit(source), __ATOMIC_RELAXED);
-		update_all_locked(plic);
+		update_sources_locked(plic, source / 32, source_bit(source));
 	}
 	lock_release(&plic->lock);
 	return source;
@@ -152,7 +157,7 @@ static void set_priority_locked(struct vplic *plic, unsigned source, u32 value)
 	__atomic_store_n(&plic->priority[source], (u8)(value & VPLIC_PRIORITY_MAX),
 			 __ATOMIC_RELAXED);
 	if (plic->pending[source / 32] & source_bit(source))
-		update_all_locked(plic);
+		update_sources_locked(plic, source / 32, source_bit(source));
 }
 
 /* Except for a claim, a read is one aligned load: it sees the register before or after another
@@ -288,6 +293,7 @@ void vplic_reset(struct vplic *plic)
 		for (unsigned word = 0; word < VPLIC_WORDS; word++)
 			context->enable[word] = 0;
 		context->threshold = 0;
+		update_context_locked(plic, context);
 	}
 	/* The gateways start anew, so that wires which are high request again. */
 	for (unsigned word = 0; word < VPLIC_WORDS; word++) {
@@ -295,7 +301,6 @@ void vplic_reset(struct vplic *plic)
 		plic->forwarded[word] = 0;
 		forward_locked(plic, word);
 	}
-	update_all_locked(plic);
 	lock_release(&plic->lock);
 }
 

@@ -17,37 +17,29 @@ enum opcode {
 	OPCODE_AMO = 0x2f,
 };
 
-/* The one bit between LOAD and STORE, and between LOAD-FP and STORE-FP. */
-#define OPCODE_STORE_BIT 0x20
-
-static u32 field(u32 instruction, unsigned high, unsigned low)
-{
-	return (instruction >> low) & ((1u << (high - low + 1)) - 1);
-}
-
 static u32 opcode_of(u32 instruction)
 {
-	return field(instruction, 6, 0);
+	return decode_field(instruction, 6, 0);
 }
 
 static u32 rd_of(u32 instruction)
 {
-	return field(instruction, 11, 7);
+	return decode_field(instruction, 11, 7);
 }
 
 static u32 funct3_of(u32 instruction)
 {
-	return field(instruction, 14, 12);
+	return decode_field(instruction, 14, 12);
 }
 
 static u32 rs1_of(u32 instruction)
 {
-	return field(instruction, 19, 15);
+	return decode_field(instruction, 19, 15);
 }
 
 static u32 rs2_of(u32 instruction)
 {
-	return field(instruction, 24, 20);
+	return decode_field(instruction, 24, 20);
 }
 
 /* A, Zabha, Zacas, Zalasr and Zicfiss: which funct5 exist for each width in funct3. */
@@ -68,9 +60,9 @@ static bool decode_atomic(u32 instruction, struct access *access)
 	static const u32 functions[] = {common, common, word, word, 1u << CAS};
 
 	u32 funct3 = funct3_of(instruction);
-	u32 funct5 = field(instruction, 31, 27);
-	bool acquire = field(instruction, 26, 26);
-	bool release = field(instruction, 25, 25);
+	u32 funct5 = decode_field(instruction, 31, 27);
+	bool acquire = decode_field(instruction, 26, 26);
+	bool release = decode_field(instruction, 25, 25);
 
 	if (funct3 >= ARRAY_SIZE(functions) || !(functions[funct3] & 1u << funct5))
 		return false;
@@ -85,15 +77,15 @@ static bool decode_atomic(u32 instruction, struct access *access)
 		return false;
 
 	access->kind = ACCESS_ATOMIC;
-	access->width = (u8)(1 << funct3);
+	access->width = 1u << funct3;
 	access->sign_extend = true;
-	access->reg = (u8)rd_of(instruction);
+	access->reg = rd_of(instruction);
 	return true;
 }
 
 static bool decode_cache_block(u32 instruction, struct access *access)
 {
-	u32 operation = field(instruction, 31, 20);
+	u32 operation = decode_field(instruction, 31, 20);
 	bool known = operation <= 2 || operation == 4; /* inval, clean, flush; zero */
 
 	if (funct3_of(instruction) != 2 || rd_of(instruction) != 0 || !known)
@@ -108,37 +100,21 @@ static bool decode_cache_block(u32 instruction, struct access *access)
 static bool decode_fp(u32 instruction, struct access *access)
 {
 	u32 funct3 = funct3_of(instruction);
-	bool store = instruction & OPCODE_STORE_BIT;
+	bool store = instruction & DECODE_STORE_BIT;
 
 	/* FLH FLW FLD FLQ and their stores; the other widths are of the vector extension. */
 	if (funct3 < 1 || funct3 > 4)
 		return false;
 	access->kind = store ? ACCESS_FP_STORE : ACCESS_FP_LOAD;
-	access->width = (u8)(1 << funct3);
+	access->width = 1u << funct3;
 	access->sign_extend = false;
-	access->reg = (u8)(store ? rs2_of(instruction) : rd_of(instruction));
+	access->reg = store ? rs2_of(instruction) : rd_of(instruction);
 	return true;
 }
 
 static bool is_basic(u32 instruction)
 {
-	return (opcode_of(instruction) & ~OPCODE_STORE_BIT) == OPCODE_LOAD;
-}
-
-/* LB LH LW LD LBU LHU LWU SB SH SW SD, all that drivers use: every access to a device comes here,
- * hence arithmetic where the others have tables. */
-static inline bool decode_basic(u32 instruction, struct access *access)
-{
-	u32 funct3 = funct3_of(instruction);
-	bool store = instruction & OPCODE_STORE_BIT;
-
-	if (funct3 > (store ? 3 : 6))
-		return false;
-	access->kind = store ? ACCESS_STORE : ACCESS_LOAD;
-	access->width = (u8)(1 << (funct3 & 3));
-	access->sign_extend = funct3 < 4;
-	access->reg = (u8)(store ? rs2_of(instruction) : rd_of(instruction));
-	return true;
+	return (opcode_of(instruction) & ~DECODE_STORE_BIT) == OPCODE_LOAD;
 }
 
 /* Any 32-bit encoding; all but length, base and displacement. */
@@ -160,27 +136,19 @@ static bool decode(u32 instruction, struct access *access)
 	}
 }
 
-static __attribute__((noinline)) bool decode_uncommon(u64 htinst, struct access *access)
+bool decode_transformed_any(u64 htinst, struct access *access)
 {
 	/* All 64 bits count: with any of the upper ones set it is something not defined yet. */
 	if (htinst >> 32 != 0 || !(htinst & 1) || !decode((u32)htinst | 2, access))
 		return false;
+	/* Bit 1 is clear if the instruction was a compressed one. */
+	access->length = 2 + (unsigned)(htinst & 2);
+	access->base = 0;
+	access->displacement = 0;
 	/* "Addr. Offset": how far behind the instruction's address the faulting one is. */
 	if (rs1_of((u32)htinst) != 0)
 		access->kind = ACCESS_MISALIGNED;
 	return true;
-}
-
-bool decode_transformed(u64 htinst, struct access *access)
-{
-	/* Bit 1 is clear if the instruction was a compressed one. */
-	access->length = (u8)(2 + (htinst & 2));
-
-	/* In one comparison: the upper half is zero, the address offset too, bit 0 is set, and the
-	 * opcode is LOAD or STORE. */
-	if (__builtin_expect((htinst & 0xffffffff000f805d) == 1, 1))
-		return decode_basic((u32)htinst, access);
-	return decode_uncommon(htinst, access);
 }
 
 /* How a 16-bit encoding spells its offset: rows of the RVC and Zcb instruction listings. */
@@ -199,24 +167,26 @@ static u32 compressed_offset(u32 instruction, enum offset_format format)
 {
 	switch (format) {
 	case OFFSET_WORD:
-		return field(instruction, 12, 10) << 3 | field(instruction, 6, 6) << 2 |
-		       field(instruction, 5, 5) << 6;
+		return decode_field(instruction, 12, 10) << 3 |
+		       decode_field(instruction, 6, 6) << 2 | decode_field(instruction, 5, 5) << 6;
 	case OFFSET_DOUBLE:
-		return field(instruction, 12, 10) << 3 | field(instruction, 6, 5) << 6;
+		return decode_field(instruction, 12, 10) << 3 | decode_field(instruction, 6, 5)
+									<< 6;
 	case OFFSET_BYTE:
-		return field(instruction, 6, 6) | field(instruction, 5, 5) << 1;
+		return decode_field(instruction, 6, 6) | decode_field(instruction, 5, 5) << 1;
 	case OFFSET_HALF:
-		return field(instruction, 5, 5) << 1;
+		return decode_field(instruction, 5, 5) << 1;
 	case OFFSET_WORD_STACK:
-		return field(instruction, 12, 12) << 5 | field(instruction, 6, 4) << 2 |
-		       field(instruction, 3, 2) << 6;
+		return decode_field(instruction, 12, 12) << 5 |
+		       decode_field(instruction, 6, 4) << 2 | decode_field(instruction, 3, 2) << 6;
 	case OFFSET_DOUBLE_STACK:
-		return field(instruction, 12, 12) << 5 | field(instruction, 6, 5) << 3 |
-		       field(instruction, 4, 2) << 6;
+		return decode_field(instruction, 12, 12) << 5 |
+		       decode_field(instruction, 6, 5) << 3 | decode_field(instruction, 4, 2) << 6;
 	case OFFSET_WORD_SAVE:
-		return field(instruction, 12, 9) << 2 | field(instruction, 8, 7) << 6;
+		return decode_field(instruction, 12, 9) << 2 | decode_field(instruction, 8, 7) << 6;
 	case OFFSET_DOUBLE_SAVE:
-		return field(instruction, 12, 10) << 3 | field(instruction, 9, 7) << 6;
+		return decode_field(instruction, 12, 10) << 3 | decode_field(instruction, 9, 7)
+									<< 6;
 	}
 	return 0;
 }
@@ -261,20 +231,20 @@ static bool decode_compressed(u32 instruction, struct access *access)
 	if (form == end)
 		return false;
 
-	bool store = form->expansion & OPCODE_STORE_BIT;
+	bool store = form->expansion & DECODE_STORE_BIT;
 	u32 reg;
 	if (!form->stack)
-		reg = 8 + field(instruction, 4, 2);
+		reg = 8 + decode_field(instruction, 4, 2);
 	else
-		reg = store ? field(instruction, 6, 2) : rd_of(instruction);
+		reg = store ? decode_field(instruction, 6, 2) : rd_of(instruction);
 	if (form->not_x0 && reg == 0)
 		return false;
 
 	if (!decode(form->expansion | reg << (store ? 20 : 7), access))
 		return false;
 	access->length = 2;
-	access->base = (u8)(form->stack ? 2 : 8 + field(instruction, 9, 7));
-	access->displacement = (s16)compressed_offset(instruction, form->offset);
+	access->base = form->stack ? 2 : 8 + decode_field(instruction, 9, 7);
+	access->displacement = (s32)compressed_offset(instruction, form->offset);
 	return true;
 }
 
@@ -293,7 +263,7 @@ static s32 displacement_of(u32 instruction, const struct access *access)
 	}
 }
 
-bool decode_load_store(u32 instruction, struct access *access)
+bool decode_load_store_any(u32 instruction, struct access *access)
 {
 	if ((instruction & 3) != 3)
 		return decode_compressed(instruction & UINT16_MAX, access);
@@ -301,7 +271,7 @@ bool decode_load_store(u32 instruction, struct access *access)
 	if (!decode(instruction, access))
 		return false;
 	access->length = 4;
-	access->base = (u8)rs1_of(instruction);
-	access->displacement = (s16)displacement_of(instruction, access);
+	access->base = rs1_of(instruction);
+	access->displacement = displacement_of(instruction, access);
 	return true;
 }

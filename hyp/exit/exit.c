@@ -58,10 +58,29 @@ static void give_ram(struct vcpu *vcpu, gpa_t address)
 		vcpu->vm->ops->end(vcpu->vm, VM_END_FAILED, "the machine is out of memory");
 		return;
 	}
-	hw_hfence_gvma(address, (unsigned)(hw_read_hgatp() >> HGATP_VMID_SHIFT) & 0x3fff);
+	unsigned vmid = (unsigned)(hw_read_hgatp() >> HGATP_VMID_SHIFT) & 0x3fff;
+
+	hw_hfence_gvma(address, vmid);
+	/* Without htval the page that the hart holds for absent may be one of the guest's tables. */
+	if (!fresh && !hw_read_htval())
+		hw_hfence_gvma_vmid(vmid);
 	/* The page may have held code of someone else that this hart's fetches still remember. */
 	if (fresh)
 		hw_fence_i();
+}
+
+static bool is_ram(const struct vcpu *vcpu, gpa_t address)
+{
+	return guest_memory_contains(vcpu->vm->memory, address, 1);
+}
+
+static __attribute__((noinline)) void ram_or_nothing(struct vcpu *vcpu, u64 scause, gva_t virtual,
+						     gpa_t address)
+{
+	if (is_ram(vcpu, address))
+		give_ram(vcpu, address);
+	else
+		reflect_access_fault(vcpu, scause, virtual);
 }
 
 /* htval holds bits 63:2 of the address; htinst tells whether the fault was the access's own or one
@@ -73,47 +92,40 @@ static enum walk locate(struct vcpu *vcpu, gva_t virtual, gpa_t *address)
 	u64 htval = hw_read_htval();
 
 	*address = gpa(htval << 2 | (virtual.value & 3));
-	if (htval && (hw_read_htinst() || guest_memory_contains(vcpu->vm->memory, *address, 1)))
+	if (htval && (hw_read_htinst() || is_ram(vcpu, *address)))
 		return WALK_FOUND;
 	return guest_walk(vcpu, virtual, address);
 }
 
-static void guest_page_fault(struct vcpu *vcpu, u64 scause)
+static enum exit_result guest_page_fault(struct vcpu *vcpu, u64 scause, u32 registers)
 {
 	gva_t virtual = gva(hw_read_stval());
 	gpa_t address;
 	enum walk walk = locate(vcpu, virtual, &address);
 
-	if (walk == WALK_RETRY)
-		return;
-	if (guest_memory_contains(vcpu->vm->memory, address, 1))
-		give_ram(vcpu, address);
-	else if (walk == WALK_TABLE || scause == CAUSE_FETCH_GUEST_PAGE_FAULT ||
-		 !mmio_access(vcpu, scause, address))
-		reflect_access_fault(vcpu, scause, virtual);
-}
-
-void exit_exception(struct vcpu *vcpu, u64 scause)
-{
-	switch (scause) {
-	case CAUSE_LOAD_GUEST_PAGE_FAULT:
-	case CAUSE_STORE_GUEST_PAGE_FAULT:
-	case CAUSE_FETCH_GUEST_PAGE_FAULT:
-		guest_page_fault(vcpu, scause);
-		break;
-	default:
-		inject_exception(vcpu, scause, hw_read_stval());
+	/* What could not be fetched is no access of an instruction's. */
+	if (walk == WALK_FOUND && scause != CAUSE_FETCH_GUEST_PAGE_FAULT &&
+	    !is_ram(vcpu, address)) {
+		switch (mmio_access(vcpu, scause, address, registers)) {
+		case MMIO_DONE:
+			return EXIT_DONE;
+		case MMIO_DEEPEN:
+			return EXIT_DEEPEN;
+		case MMIO_REFUSED:
+			break;
+		}
 	}
+	if (walk != WALK_RETRY)
+		ram_or_nothing(vcpu, scause, virtual, address);
+	return EXIT_DONE;
 }
 
-bool exit_has_wakeup(struct vcpu *vcpu)
+/* True if the guest has an interrupt pending that it has enabled in its sie, whether or not its
+ * sstatus.SIE is set: the condition that ends a WFI (Privileged ISA, "Wait for Interrupt"). vsie
+ * has the VS bits one place down ("Virtual Supervisor Interrupt (vsip and vsie) Registers"). */
+static bool has_wakeup(void)
 {
-	u64 pending = hw_read_hip();
-
-	(void)vcpu;
-	/* vsie has the VS bits in the S places, one down (Privileged ISA, "Virtual Supervisor
-	 * Interrupt (vsip and vsie) Registers"). */
-	return ((pending >> 1) & hw_read_vsie()) != 0;
+	return ((hw_read_hip() >> 1) & hw_read_vsie()) != 0;
 }
 
 /* The trapping instruction: stval has it, or zero on harts that do not give it. */
@@ -129,7 +141,7 @@ static bool trapping_instruction(struct vcpu *vcpu, u32 *insn)
 	return hw_fetch_guest(gva(vcpu->pc), insn, &fault) == STATUS_OK;
 }
 
-bool exit_virtual_instruction(struct vcpu *vcpu)
+static enum exit_result virtual_instruction(struct vcpu *vcpu)
 {
 	bool from_s = (hw_read_sstatus() & SSTATUS_SPP) != 0;
 	u32 insn;
@@ -137,17 +149,27 @@ bool exit_virtual_instruction(struct vcpu *vcpu)
 	/* The guest changed its page tables or its code while the trap was on its way: let it
 	 * execute what is there now. */
 	if (!trapping_instruction(vcpu, &insn))
-		return true;
+		return EXIT_DONE;
 	if (insn == INSN_WFI && from_s) {
 		vcpu->pc += 4;
-		return exit_has_wakeup(vcpu);
+		return has_wakeup() ? EXIT_DONE : EXIT_WAIT;
 	}
 	/* On the machine the guest believes in, without H, this is an illegal instruction. */
 	inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, hw_read_stval());
-	return true;
+	return EXIT_DONE;
 }
 
-void exit_illegal_instruction(struct vcpu *vcpu)
+enum exit_result exit_exception(struct vcpu *vcpu, u64 scause, u32 registers)
 {
-	inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, hw_read_stval());
+	switch (scause) {
+	case CAUSE_LOAD_GUEST_PAGE_FAULT:
+	case CAUSE_STORE_GUEST_PAGE_FAULT:
+	case CAUSE_FETCH_GUEST_PAGE_FAULT:
+		return guest_page_fault(vcpu, scause, registers);
+	case CAUSE_VIRTUAL_INSTRUCTION:
+		return virtual_instruction(vcpu);
+	default:
+		inject_exception(vcpu, scause, hw_read_stval());
+		return EXIT_DONE;
+	}
 }

@@ -7,17 +7,12 @@
 
 #include "hyp/vcpu.h"
 
-/* Light path, cause 22. True: done, the guest can go on. False: it executed a WFI that would wait,
- * pc is past it. */
-bool exit_virtual_instruction(struct vcpu *vcpu);
+enum exit_result {
+	EXIT_DONE,   /* the guest can go on, or its VM has been ended through vm_ops */
+	EXIT_DEEPEN, /* nothing was done: a register is needed that the light path does not save */
+	EXIT_WAIT,   /* it executed a WFI that would wait; pc is past it */
+};
 
-/* Light path, cause 2, when no unit was to be switched on: the guest's own illegal instruction. */
-void exit_illegal_instruction(struct vcpu *vcpu);
-
-/* Full path, every other exception. The guest can go on afterwards, or its VM has been ended
- * through vm_ops. */
-void exit_exception(struct vcpu *vcpu, u64 scause);
-
-/* True if the guest has an interrupt pending that it has enabled in its sie, whether or not its
- * sstatus.SIE is set: the condition that ends a WFI (Privileged ISA, "Wait for Interrupt"). */
-bool exit_has_wakeup(struct vcpu *vcpu);
+/* Handles any exception. registers is the set of general registers, bit n for xn, that are in
+ * vcpu->x: VCPU_LIGHT_REGISTERS or VCPU_ALL_REGISTERS. */
+enum exit_result exit_exception(struct vcpu *vcpu, u64 scause, u32 registers);

@@ -11,11 +11,12 @@
 #include "hyp/exit/decode.h"
 #include "hyp/exit/inject.h"
 
-enum source { SOURCE_DECODED, SOURCE_RETRY, SOURCE_REFUSED };
+enum source { SOURCE_DECODED, SOURCE_RETRY, SOURCE_REFUSED, SOURCE_DEEPEN };
 
 /* htinst says nothing: fetch the instruction. The fetch can fault only when the guest changed its
  * tables or its code since; executing again brings up whatever is true now. */
-static enum source decode_fetched(struct vcpu *vcpu, struct access *access)
+static __attribute__((noinline)) enum source decode_fetched(struct vcpu *vcpu,
+							    struct access *access, u32 registers)
 {
 	struct hw_fetch_fault fault;
 	u32 insn;
@@ -24,6 +25,8 @@ static enum source decode_fetched(struct vcpu *vcpu, struct access *access)
 		return SOURCE_RETRY;
 	if (!decode_load_store(insn, access))
 		return SOURCE_REFUSED;
+	if (!(registers & BIT(access->base)))
+		return SOURCE_DEEPEN;
 	u64 base = access->base ? vcpu->x[access->base] : 0;
 
 	/* The second part of a misaligned access faulted. */
@@ -32,7 +35,7 @@ static enum source decode_fetched(struct vcpu *vcpu, struct access *access)
 	return SOURCE_DECODED;
 }
 
-static enum source decode_exit(struct vcpu *vcpu, struct access *access)
+static enum source decode_exit(struct vcpu *vcpu, struct access *access, u32 registers)
 {
 	u64 htinst = hw_read_htinst();
 
@@ -40,37 +43,57 @@ static enum source decode_exit(struct vcpu *vcpu, struct access *access)
 		return SOURCE_DECODED;
 	if (decode_is_page_table_walk(htinst))
 		return SOURCE_REFUSED;
-	return decode_fetched(vcpu, access);
+	return decode_fetched(vcpu, access, registers);
 }
 
-bool mmio_access(struct vcpu *vcpu, u64 scause, gpa_t address)
+static bool load(struct vcpu *vcpu, const struct access *access, gpa_t address)
 {
-	struct access access;
 	u64 value;
 
-	switch (decode_exit(vcpu, &access)) {
-	case SOURCE_RETRY:
-		return true;
-	case SOURCE_REFUSED:
+	if (!bus_read(vcpu->vm->bus, address, access->width, &value))
 		return false;
+	/* x[0] is no register of the guest's: a load to x0 lands there and is forgotten. */
+	vcpu->x[access->reg] = access_load_result(access, value);
+	return true;
+}
+
+static bool store(struct vcpu *vcpu, const struct access *access, gpa_t address)
+{
+	unsigned unused = 64 - 8 * access->width;
+	u64 value = access->reg ? vcpu->x[access->reg] : 0;
+
+	return bus_write(vcpu->vm->bus, address, access->width, value << unused >> unused);
+}
+
+enum mmio_result mmio_access(struct vcpu *vcpu, u64 scause, gpa_t address, u32 registers)
+{
+	struct access access;
+	bool taken;
+
+	switch (decode_exit(vcpu, &access, registers)) {
+	case SOURCE_RETRY:
+		return MMIO_DONE;
+	case SOURCE_REFUSED:
+		return MMIO_REFUSED;
+	case SOURCE_DEEPEN:
+		return MMIO_DEEPEN;
 	case SOURCE_DECODED:
 		break;
 	}
 	/* Devices take whole loads and stores of integer registers, and nothing else. */
 	if (access.kind == ACCESS_LOAD && scause == CAUSE_LOAD_GUEST_PAGE_FAULT) {
-		if (!bus_read(vcpu->vm->bus, address, access.width, &value))
-			return false;
-		/* x[0] is no register of the guest's: a load to x0 lands there and is forgotten. */
-		vcpu->x[access.reg] = access_load_result(&access, value);
+		if (!(registers >> access.reg & 1))
+			return MMIO_DEEPEN;
+		taken = load(vcpu, &access, address);
 	} else if (access.kind == ACCESS_STORE && scause == CAUSE_STORE_GUEST_PAGE_FAULT) {
-		unsigned unused = 64 - 8 * access.width;
-
-		value = access.reg ? vcpu->x[access.reg] : 0;
-		if (!bus_write(vcpu->vm->bus, address, access.width, value << unused >> unused))
-			return false;
+		if (!(registers >> access.reg & 1))
+			return MMIO_DEEPEN;
+		taken = store(vcpu, &access, address);
 	} else {
-		return false;
+		return MMIO_REFUSED;
 	}
+	if (!taken)
+		return MMIO_REFUSED;
 	vcpu->pc += access.length;
-	return true;
+	return MMIO_DONE;
 }

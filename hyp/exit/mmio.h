@@ -4,7 +4,12 @@
 
 #include "hyp/vcpu.h"
 
-/* Performs the access that took the load or store guest-page fault scause at that address, writes
- * the guest's register and advances pc. True: done, or the guest shall simply try again. False:
- * no device takes this access; the guest gets an access fault. Full path only. */
-bool mmio_access(struct vcpu *vcpu, u64 scause, gpa_t address);
+enum mmio_result {
+	MMIO_DONE,    /* or the guest shall simply try again */
+	MMIO_REFUSED, /* no device takes this access: an access fault */
+	MMIO_DEEPEN,  /* nothing was done: it names a register that is not among those saved */
+};
+
+/* Performs the access that took the guest-page fault scause at that address, writes the guest's
+ * register and advances pc. registers: bit n says that xn is in vcpu->x. */
+enum mmio_result mmio_access(struct vcpu *vcpu, u64 scause, gpa_t address, u32 registers);

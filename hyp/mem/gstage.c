@@ -140,12 +140,14 @@ enum status gstage_walk(const struct gstage *gs, gpa_t address, struct gstage_le
 	return STATUS_OK;
 }
 
-enum status gstage_find(const struct gstage *gs, gpa_t from, gpa_t *start, struct gstage_leaf *leaf)
+enum status gstage_find(const struct gstage *gs, gpa_t from, gpa_t end, gpa_t *start,
+			struct gstage_leaf *leaf)
 {
 	u64 *path[GSTAGE_LEVELS_MAX];
 	u64 position = from.value;
+	u64 limit = min_u64(end.value, gstage_space_size(gs->mode));
 
-	while (position < gstage_space_size(gs->mode)) {
+	while (position < limit) {
 		unsigned level = gstage_descend(gs, position, 0, path);
 		u64 entry = gstage_entry_read(path[level]);
 
@@ -166,8 +168,9 @@ void gstage_visit(const struct gstage *gs,
 {
 	struct gstage_leaf leaf;
 	gpa_t start = gpa(0);
+	gpa_t end = gpa(gstage_space_size(gs->mode));
 
-	while (gstage_find(gs, start, &start, &leaf) == STATUS_OK) {
+	while (gstage_find(gs, start, end, &start, &leaf) == STATUS_OK) {
 		visit(context, start, &leaf);
 		start.value += leaf.size;
 	}

@@ -61,9 +61,10 @@ void gstage_free_tables(struct gstage *gs, hpa_t freed_tables);
 enum status gstage_walk(const struct gstage *gs, gpa_t address,
 			struct gstage_leaf *leaf) MUST_CHECK;
 
-/* The first leaf that ends above from, and the guest-physical address at which it starts (it may
- * be below from). leaf->address is of the leaf's first byte. STATUS_NOT_FOUND: there is none. */
-enum status gstage_find(const struct gstage *gs, gpa_t from, gpa_t *start,
+/* The first leaf with a byte in [from, end), and the guest-physical address at which it starts (it
+ * may be below from). leaf->address is of the leaf's first byte. STATUS_NOT_FOUND: there is none.
+ * Takes time in proportion to the tables and entries in between. */
+enum status gstage_find(const struct gstage *gs, gpa_t from, gpa_t end, gpa_t *start,
 			struct gstage_leaf *leaf) MUST_CHECK;
 
 /* Calls visit for each leaf in ascending order, to print them for instance. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The RAM of a VM. Owns the pages behind its leaves. memory->lock guards the tables and page_count;
- * base and size never change before guest_memory_destroy_step(), which moves base past what is
- * gone. The tables themselves are gstage.c's business, fences those of whoever runs the vCPUs.
+ * The RAM of a VM. Owns the pages behind its leaves. memory->lock guards the tables, gifts and
+ * page_count; base and size never change before guest_memory_destroy_step(), which moves base past
+ * what is gone. The tables themselves are gstage.c's business, fences those of whoever runs the
+ * vCPUs.
  *
  * A page once given stays where it is until guest_memory_destroy_step(), which runs when no vCPU
  * does. So an address that was looked up under the lock stays good after the lock is released, and
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "hyp/check.h"
+#include "hyp/hw.h"
 #include "hyp/mem/page.h"
 
 /* Leaves that one guest_memory_destroy_step() takes out. */
@@ -33,6 +35,7 @@ enum status guest_memory_create(struct guest_memory *memory, gpa_t base, u64 siz
 	memory->base = base;
 	memory->size = size;
 	memory->page_count = 0;
+	list_init(&memory->gifts);
 	return gstage_create(&memory->gstage, mode);
 }
 
@@ -66,43 +69,91 @@ static bool is_mapped_locked(const struct guest_memory *memory, gpa_t address)
 	return gstage_walk(&memory->gstage, address, &leaf) == STATUS_OK;
 }
 
-static bool is_block_empty_locked(const struct guest_memory *memory, gpa_t start, unsigned order)
+/* A block that a hart has set out to give. It lives on that hart's stack, in memory->gifts, while
+ * the hart finds and zeroes the pages without holding the lock. */
+struct gift {
+	struct list link;
+	gpa_t start;
+	unsigned order;
+};
+
+static bool is_being_given_locked(struct guest_memory *memory, gpa_t start, unsigned order)
+{
+	u64 end = start.value + block_size(order);
+
+	for (struct list *node = memory->gifts.next; node != &memory->gifts; node = node->next) {
+		const struct gift *gift = container_of(node, struct gift, link);
+
+		if (gift->start.value < end &&
+		    start.value < gift->start.value + block_size(gift->order))
+			return true;
+	}
+	return false;
+}
+
+static bool is_taken_locked(struct guest_memory *memory, gpa_t start, unsigned order)
 {
 	struct gstage_leaf leaf;
 	gpa_t mapped;
+	gpa_t end = gpa(start.value + block_size(order));
 
-	return gstage_find(&memory->gstage, start, &mapped, &leaf) != STATUS_OK ||
-	       mapped.value >= start.value + block_size(order);
+	return gstage_find(&memory->gstage, start, end, &mapped, &leaf) == STATUS_OK ||
+	       is_being_given_locked(memory, start, order);
 }
 
-/* Gives a new, zeroed block to an empty place. STATUS_EXISTS: something was mapped in that block,
- * perhaps by another hart just now. STATUS_NO_MEMORY: no block, or no table for it. */
+/*
+ * Gives a new, zeroed block to an empty place. STATUS_EXISTS: something is mapped in that block, or
+ * another hart is about to; STATUS_NO_MEMORY: no block, or no table for it.
+ *
+ * That a place is given by one hart only means that no VM takes pages, not even for a moment,
+ * beyond its own RAM and tables, which others may need.
+ */
 static enum status give_block(struct guest_memory *memory, gpa_t start, unsigned order)
 {
+	struct gift gift = {.start = start, .order = order};
 	hpa_t block;
-	enum status status = page_alloc_zeroed(order, &block);
 
-	if (status != STATUS_OK)
-		return status;
+	lock_acquire(&memory->lock);
+	bool taken = is_taken_locked(memory, start, order);
+
+	if (!taken)
+		list_push_back(&memory->gifts, &gift.link);
+	lock_release(&memory->lock);
+	if (taken)
+		return STATUS_EXISTS;
+
+	enum status status = page_alloc_zeroed(order, &block);
+	bool allocated = status == STATUS_OK;
 
 	/* The entry is written with release, so the zeroes are visible before it is. */
 	lock_acquire(&memory->lock);
-	status = gstage_map(&memory->gstage, start, block, block_size(order), PROT_RWX,
-			    block_size(order));
+	if (allocated)
+		status = gstage_map(&memory->gstage, start, block, block_size(order), PROT_RWX,
+				    block_size(order));
 	if (status == STATUS_OK)
 		memory->page_count += 1ULL << order;
+	list_remove(&gift.link);
 	lock_release(&memory->lock);
 
-	if (status != STATUS_OK)
+	if (allocated && status != STATUS_OK)
 		page_free(block, order);
 	return status;
+}
+
+/* Gives a block around the address, a large one if it can be. STATUS_EXISTS: look again. */
+static enum status give_around(struct guest_memory *memory, gpa_t address)
+{
+	gpa_t large;
+
+	if (block_around(memory, address, PAGE_ORDER_2M, &large) &&
+	    give_block(memory, large, PAGE_ORDER_2M) == STATUS_OK)
+		return STATUS_OK;
+	return give_block(memory, gpa(align_down(address.value, PAGE_SIZE)), PAGE_ORDER_4K);
 }
 
 enum status guest_memory_touch(struct guest_memory *memory, gpa_t address, bool *fresh)
 {
 	bool ignored;
-	gpa_t large;
-	enum status status;
 
 	if (fresh == NULL)
 		fresh = &ignored;
@@ -110,31 +161,22 @@ enum status guest_memory_touch(struct guest_memory *memory, gpa_t address, bool 
 	if (!guest_memory_contains(memory, address, 1))
 		return STATUS_NOT_FOUND;
 
-	lock_acquire(&memory->lock);
-	bool present = is_mapped_locked(memory, address);
-	bool try_large = !present && block_around(memory, address, PAGE_ORDER_2M, &large) &&
-			 is_block_empty_locked(memory, large, PAGE_ORDER_2M);
-	lock_release(&memory->lock);
+	for (;;) {
+		lock_acquire(&memory->lock);
+		bool present = is_mapped_locked(memory, address);
+		lock_release(&memory->lock);
 
-	if (present)
-		return STATUS_OK;
-	if (try_large && give_block(memory, large, PAGE_ORDER_2M) == STATUS_OK) {
-		*fresh = true;
-		return STATUS_OK;
+		if (present)
+			return STATUS_OK;
+
+		enum status status = give_around(memory, address);
+
+		*fresh = status == STATUS_OK;
+		if (status != STATUS_EXISTS)
+			return status;
+		/* Another hart is at it: no longer than it takes to zero one block. */
+		hw_pause();
 	}
-
-	/* No large block is to be had, or another hart has just mapped something in it. */
-	status = give_block(memory, gpa(align_down(address.value, PAGE_SIZE)), PAGE_ORDER_4K);
-	*fresh = status == STATUS_OK;
-	if (status == STATUS_OK)
-		return STATUS_OK;
-
-	/* If the other hart mapped this very page, that is as good, even if it took the last of
-	 * the memory for it. */
-	lock_acquire(&memory->lock);
-	present = is_mapped_locked(memory, address);
-	lock_release(&memory->lock);
-	return present ? STATUS_OK : status;
 }
 
 /* The largest block that begins at an address, fits before end, and is to be had. */
@@ -165,7 +207,8 @@ enum status guest_memory_pin(struct guest_memory *memory)
 		u64 given;
 
 		lock_acquire(&memory->lock);
-		enum status status = gstage_find(&memory->gstage, gpa(position), &start, &leaf);
+		enum status status =
+			gstage_find(&memory->gstage, gpa(position), gpa(end), &start, &leaf);
 		lock_release(&memory->lock);
 
 		if (status == STATUS_OK && start.value <= position) {
@@ -175,9 +218,11 @@ enum status guest_memory_pin(struct guest_memory *memory)
 		u64 hole_end = status == STATUS_OK ? start.value : end;
 
 		status = give_largest(memory, position, hole_end, &given);
-		/* A vCPU may have touched the place meanwhile: look again. */
-		if (status == STATUS_EXISTS)
+		/* A vCPU may be touching the place: look again. */
+		if (status == STATUS_EXISTS) {
+			hw_pause();
 			continue;
+		}
 		if (status != STATUS_OK)
 			return status;
 		position += given;
@@ -191,14 +236,16 @@ static unsigned destroy_leaves_locked(struct guest_memory *memory)
 	struct gstage_leaf leaves[DESTROY_STEP_COUNT];
 	hpa_t tables = GSTAGE_NO_TABLES;
 	gpa_t base = memory->base;
+	gpa_t end = gpa(base.value + memory->size);
 	gpa_t start;
 	unsigned count = 0;
 
 	while (count < DESTROY_STEP_COUNT &&
-	       gstage_find(&memory->gstage, memory->base, &start, &leaves[count]) == STATUS_OK)
+	       gstage_find(&memory->gstage, memory->base, end, &start, &leaves[count]) == STATUS_OK)
 		memory->base = gpa(start.value + leaves[count++].size);
 	if (count == 0)
 		return 0;
+	memory->size = end.value - memory->base.value;
 
 	/* Only whole leaves, so nothing is split and this cannot fail. No hart has used this VMID
 	 * since the vCPUs were put, and whoever gets it next fences first: tables and pages may be
@@ -218,12 +265,13 @@ static unsigned destroy_leaves_locked(struct guest_memory *memory)
 bool guest_memory_destroy_step(struct guest_memory *memory)
 {
 	lock_acquire(&memory->lock);
-	memory->size = 0;
+	CHECK(list_is_empty(&memory->gifts));
 	bool done = destroy_leaves_locked(memory) == 0;
 
 	if (done) {
 		CHECK(memory->page_count == 0);
 		gstage_destroy(&memory->gstage);
+		memory->size = 0;
 	}
 	lock_release(&memory->lock);
 	return done;

@@ -8,15 +8,17 @@
  */
 #pragma once
 
+#include "hyp/list.h"
 #include "hyp/lock.h"
 #include "hyp/mem/gstage.h"
 
 struct guest_memory {
-	struct lock lock; /* guards tables and page_count */
+	struct lock lock; /* guards tables, gifts and page_count */
 	gpa_t base;
 	u64 size; /* bytes, a multiple of 4 KiB */
 	struct gstage gstage;
-	u64 page_count; /* pages of 4 KiB given so far */
+	u64 page_count;	   /* pages of 4 KiB given so far */
+	struct list gifts; /* blocks that harts are about to give; so the structure stays put */
 };
 
 /* An empty RAM. STATUS_INVALID: base or size not page-aligned, size 0, or beyond the mode's space;

@@ -20,11 +20,10 @@ enum {
 	BASE_GET_MIMPID,
 };
 
-struct sbi_ret sbi_base_call(struct vcpu *vcpu, u64 function, u64 a0)
+struct sbi_ret sbi_base_call(SBI_LIGHT_ARGS)
 {
 	const struct hw_machine *machine = hw_machine();
 
-	(void)vcpu;
 	switch (function) {
 	case BASE_GET_SPEC_VERSION:
 		return sbi_value(SPEC_MAJOR << 24 | SPEC_MINOR);

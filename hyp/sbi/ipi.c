@@ -5,7 +5,7 @@
 
 #include "hyp/csr.h"
 
-static void send_to_others(struct vcpu *vcpu, u64 targets)
+static NOINLINE struct sbi_ret send_to_others(struct vcpu *vcpu, u64 targets)
 {
 	for (; targets; targets &= targets - 1) {
 		struct vcpu *target = vm_vcpu(vcpu->vm, (unsigned)__builtin_ctzll(targets));
@@ -14,20 +14,21 @@ static void send_to_others(struct vcpu *vcpu, u64 targets)
 		__atomic_fetch_or(&target->requests, REQUEST_IRQ, __ATOMIC_SEQ_CST);
 		vcpu->vm->ops->notify(target);
 	}
+	return sbi_value(0);
 }
 
-struct sbi_ret sbi_ipi_call(struct vcpu *vcpu, u64 function, u64 mask, u64 base)
+struct sbi_ret sbi_ipi_call(SBI_LIGHT_ARGS)
 {
+	u64 mask = a0, base = a1;
 	u64 targets;
 
 	if (function != 0)
 		return sbi_error(SBI_ERR_NOT_SUPPORTED);
 	if (!sbi_hart_mask(vcpu, mask, base, &targets))
 		return sbi_error(SBI_ERR_INVALID_PARAM);
-	if (targets & BIT(vcpu->id))
+	if (targets & vcpu->self)
 		hw_set_hvip(HVIP_VSSIP);
-	targets &= ~BIT(vcpu->id);
-	if (targets)
-		send_to_others(vcpu, targets);
+	if (targets & ~vcpu->self)
+		return send_to_others(vcpu, targets & ~vcpu->self);
 	return sbi_value(0);
 }

@@ -47,7 +47,7 @@ static bool read_mask(struct vcpu *vcpu, u64 pointer, u64 *mask, struct sbi_ret 
 	u64 low, high = 0;
 	unsigned offset = pointer & 7;
 
-	*mask = vm_vcpu_mask(vcpu->vm);
+	*mask = vcpu->vm->vcpu_mask;
 	if (pointer == 0)
 		return true;
 	/* The word is the guest's unsigned long and need not be aligned. */
@@ -68,7 +68,8 @@ static struct sbi_ret fence(struct vcpu *vcpu, u64 eid, const struct sbi_args *a
 
 	if (!read_mask(vcpu, args->a[0], &mask, &ret))
 		return ret;
-	return sbi_rfence_call(vcpu, function, mask, 0, args->a[1], args->a[2], args->a[3]);
+	return sbi_rfence_call(mask, 0, args->a[1], args->a[2], args->a[3], vcpu, function,
+			       SBI_EID_RFENCE);
 }
 
 static struct sbi_ret send_ipi(struct vcpu *vcpu, const struct sbi_args *args)
@@ -78,7 +79,7 @@ static struct sbi_ret send_ipi(struct vcpu *vcpu, const struct sbi_args *args)
 
 	if (!read_mask(vcpu, args->a[0], &mask, &ret))
 		return ret;
-	return sbi_ipi_call(vcpu, 0, mask, 0);
+	return sbi_ipi_call(mask, 0, 0, 0, 0, vcpu, 0, SBI_EID_IPI);
 }
 
 static struct sbi_ret put_char(struct vcpu *vcpu, u8 byte)
@@ -99,7 +100,7 @@ static struct sbi_ret call(struct vcpu *vcpu, u64 eid, u64 function, const struc
 	(void)function;
 	switch (eid) {
 	case LEGACY_SET_TIMER:
-		return sbi_time_call(vcpu, 0, args->a[0]);
+		return sbi_time_call(args->a[0], 0, 0, 0, 0, vcpu, 0, SBI_EID_TIME);
 	case LEGACY_CONSOLE_PUTCHAR:
 		return put_char(vcpu, (u8)args->a[0]);
 	case LEGACY_CONSOLE_GETCHAR:

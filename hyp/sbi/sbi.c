@@ -10,19 +10,17 @@
 
 #define ECALL_LENGTH 4
 
-struct sbi_ret sbi_light(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 function, u64 eid,
-			 struct vcpu *vcpu)
+struct sbi_ret sbi_light(SBI_LIGHT_ARGS)
 {
-	(void)a5;
 	vcpu->exit_count[CAUSE_ECALL_VS]++;
-	if (eid == SBI_EID_TIME)
-		return sbi_time_call(vcpu, function, a0);
-	if (eid == SBI_EID_IPI)
-		return sbi_ipi_call(vcpu, function, a0, a1);
-	if (eid == SBI_EID_RFENCE)
-		return sbi_rfence_call(vcpu, function, a0, a1, a2, a3, a4);
 	if (eid == SBI_EID_BASE)
-		return sbi_base_call(vcpu, function, a0);
+		return sbi_base_call(a0, a1, a2, a3, a4, vcpu, function, eid);
+	if (eid == SBI_EID_TIME)
+		return sbi_time_call(a0, a1, a2, a3, a4, vcpu, function, eid);
+	if (eid == SBI_EID_IPI)
+		return sbi_ipi_call(a0, a1, a2, a3, a4, vcpu, function, eid);
+	if (eid == SBI_EID_RFENCE)
+		return sbi_rfence_call(a0, a1, a2, a3, a4, vcpu, function, eid);
 	vcpu->deepen = 1;
 	return sbi_value(0);
 }

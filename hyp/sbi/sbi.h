@@ -42,11 +42,16 @@ struct sbi_extension {
 	bool legacy; /* the result is one number in a0; a1 stays as it is */
 };
 
-/* The trap vector calls it with the guest's a0 to a7 as they stand, and gives what it returns to
- * the guest, unless vcpu->deepen is set: then guest_run() returns CAUSE_ECALL_VS and sbi_full()
- * finishes. pc is past the ecall already. */
-struct sbi_ret sbi_light(u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, u64 function, u64 eid,
-			 struct vcpu *vcpu);
+/* A call's registers as they stand, a0 to a7, but that a5 holds the vCPU: no call that the light
+ * path finishes has a sixth argument. */
+#define SBI_ARG __attribute__((unused)) u64
+#define SBI_LIGHT_ARGS                                              \
+	SBI_ARG a0, SBI_ARG a1, SBI_ARG a2, SBI_ARG a3, SBI_ARG a4, \
+		__attribute__((unused)) struct vcpu *vcpu, SBI_ARG function, SBI_ARG eid
+
+/* The trap vector calls it, and gives what it returns to the guest, unless vcpu->deepen is set:
+ * then guest_run() returns CAUSE_ECALL_VS and sbi_full() finishes. pc is past the ecall already. */
+struct sbi_ret sbi_light(SBI_LIGHT_ARGS);
 
 /* The full path: takes the call from vcpu->x and writes the result there. */
 void sbi_full(struct vcpu *vcpu);
@@ -79,26 +84,24 @@ static inline bool sbi_is_start_address(const struct vcpu *vcpu, u64 pc)
  * there, which is SBI_ERR_INVALID_PARAM. */
 static inline bool sbi_hart_mask(const struct vcpu *vcpu, u64 mask, u64 base, u64 *targets)
 {
-	u64 all = vm_vcpu_mask(vcpu->vm);
+	u64 all = vcpu->vm->vcpu_mask;
 
-	if (base == ~0ULL) {
-		*targets = all;
-		return true;
+	if (LIKELY(base < VCPU_MAX)) {
+		*targets = mask << base;
+		return *targets >> base == mask && (*targets & ~all) == 0;
 	}
-	if (base >= VCPU_MAX) {
-		*targets = 0;
-		return mask == 0;
-	}
-	*targets = mask << base;
-	return (mask << base >> base) == mask && (*targets & ~all) == 0;
+	*targets = base == ~0ULL ? all : 0;
+	return base == ~0ULL || mask == 0;
 }
 
-/* The extensions, a file each. Those four run on the light path as well. */
-struct sbi_ret sbi_base_call(struct vcpu *vcpu, u64 function, u64 a0);
-struct sbi_ret sbi_time_call(struct vcpu *vcpu, u64 function, u64 a0);
-struct sbi_ret sbi_ipi_call(struct vcpu *vcpu, u64 function, u64 mask, u64 base);
-struct sbi_ret sbi_rfence_call(struct vcpu *vcpu, u64 function, u64 mask, u64 base, u64 start,
-			       u64 size, u64 asid);
+/* The extensions, a file each. These four are what a running kernel calls all the time and finish
+ * on the light path; they take the guest's registers where they are, so that the call on to them is
+ * a jump. (noipa: else the compiler merges them into one function with one large frame, or
+ * gives them other registers.) */
+__attribute__((noipa)) struct sbi_ret sbi_base_call(SBI_LIGHT_ARGS);
+__attribute__((noipa)) struct sbi_ret sbi_time_call(SBI_LIGHT_ARGS);
+__attribute__((noipa)) struct sbi_ret sbi_ipi_call(SBI_LIGHT_ARGS);
+__attribute__((noipa)) struct sbi_ret sbi_rfence_call(SBI_LIGHT_ARGS);
 
 extern const struct sbi_extension sbi_hsm, sbi_srst, sbi_dbcn, sbi_susp, sbi_legacy;
 

@@ -122,6 +122,7 @@ static enum status create_vcpu(struct guest *guest, unsigned id)
 	}
 	vcpu->vm = &guest->vm;
 	vcpu->id = id;
+	vcpu->self = BIT(id);
 	vcpu->state = VCPU_OFF;
 	vcpu->hsm = HSM_STOPPED;
 	vcpu->running_on = -1;
@@ -132,6 +133,7 @@ static enum status create_vcpu(struct guest *guest, unsigned id)
 	list_init(&vcpu->timer_link);
 	guest->vcpus[id] = vcpu;
 	guest->vm.vcpu_count = id + 1;
+	guest->vm.vcpu_mask |= BIT(id);
 	return STATUS_OK;
 }
 
@@ -147,6 +149,7 @@ static void destroy_vcpus(struct guest *guest)
 		page_free(hw_hpa_of(guest->vcpus[i]), PAGE_ORDER_4K);
 	}
 	guest->vm.vcpu_count = 0;
+	guest->vm.vcpu_mask = 0;
 }
 
 static unsigned guest_order(void)
@@ -385,15 +388,18 @@ static void load_step(struct guest *guest)
 
 static void free_step(struct guest *guest)
 {
-	enum status status = STATUS_OK;
+	enum status status;
 
 	if (guest->memory.size && !guest_memory_destroy_step(&guest->memory))
 		return;
 	guest->memory.size = 0;
-	guest->state = GUEST_OFF;
-	if (guest->end == VM_END_REBOOT)
-		status = begin_loading(guest);
-	if (status == STATUS_OK && guest->state == GUEST_LOADING && guest->config.memory_pinned)
+	if (guest->end != VM_END_REBOOT) {
+		__atomic_store_n(&guest->state, GUEST_OFF, __ATOMIC_RELEASE);
+		return;
+	}
+	/* Not OFF for a moment: another hart might take it for the end of the last VM. */
+	status = begin_loading(guest);
+	if (status == STATUS_OK && guest->config.memory_pinned)
 		status = guest_memory_pin(&guest->memory);
 	if (status != STATUS_OK)
 		fail_loading(guest, status);
@@ -439,6 +445,15 @@ bool guest_all_off(void)
 			return false;
 	return true;
 }
+
+#ifdef HW_TEST
+void guest_forget_all(void)
+{
+	guest_count = 0;
+	work_taken = 0;
+	any_input_wanted = false;
+}
+#endif
 
 const struct vm_ops guest_vm_ops = {
 	.notify = requests_notify,

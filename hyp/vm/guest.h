@@ -107,3 +107,8 @@ bool guest_is_ending(struct guest *guest);
 
 /* What the rooms below may ask of vm/. */
 extern const struct vm_ops guest_vm_ops;
+
+#ifdef HW_TEST
+/* Back to no VMs at all, for the next test. */
+void guest_forget_all(void);
+#endif

@@ -89,9 +89,9 @@ void requests_fence(struct vcpu *self, u64 targets, u32 bits)
 	u64 ticket[VCPU_MAX];
 	u64 ipis = 0;
 
-	if (targets & BIT(self->id)) {
+	if (targets & self->self) {
 		serve_fences(bits);
-		targets &= ~BIT(self->id);
+		targets &= ~self->self;
 	}
 	for (u64 rest = targets; rest; rest &= rest - 1) {
 		unsigned id = (unsigned)__builtin_ctzll(rest);

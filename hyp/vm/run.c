@@ -51,35 +51,41 @@ static bool host_interrupt(struct vcpu *vcpu, u64 scause)
 	return !vcpu->leave;
 }
 
-bool run_light(struct vcpu *vcpu, u64 scause)
+/* Acts on what exit_exception() says. False: the vCPU leaves, or the full path is needed. */
+static inline bool handle_exception(struct vcpu *vcpu, u64 scause, u32 registers)
 {
-	if (scause & CAUSE_INTERRUPT)
-		return host_interrupt(vcpu, scause);
-	vcpu->exit_count[scause]++;
-	if (scause == CAUSE_ILLEGAL_INSTRUCTION) {
-		if (!units_claim(vcpu))
-			exit_illegal_instruction(vcpu);
-		return true;
+	enum exit_result result = exit_exception(vcpu, scause, registers);
+
+	if (result == EXIT_WAIT) {
+		vcpu->wait = 1;
+		vcpu->leave = 1;
 	}
-	if (exit_virtual_instruction(vcpu))
-		return true;
-	vcpu->wait = 1;
-	vcpu->leave = 1;
-	return false;
+	vcpu->deepen = result == EXIT_DEEPEN;
+	return !vcpu->leave && !vcpu->deepen;
 }
 
-/* What the light path left: run_light() has done all there is to do for its causes, and the reason
- * to be here is vcpu->leave. */
+bool run_light(struct vcpu *vcpu, u64 scause)
+{
+	if (__builtin_expect((scause & CAUSE_INTERRUPT) != 0, 0))
+		return host_interrupt(vcpu, scause);
+	if (scause < EXIT_COUNT_SOFT)
+		vcpu->exit_count[scause]++;
+	if (scause == CAUSE_ILLEGAL_INSTRUCTION && units_claim(vcpu))
+		return true;
+	return handle_exception(vcpu, scause, VCPU_LIGHT_REGISTERS);
+}
+
+/* What the light path could not finish: a call or an access that needs more registers. Otherwise
+ * there is only vcpu->leave to look at. */
 static inline void handle_exit(struct vcpu *vcpu, u64 scause)
 {
-	if (scause == CAUSE_ECALL_VS) {
-		vcpu->deepen = 0;
+	if (!vcpu->deepen)
+		return;
+	vcpu->deepen = 0;
+	if (scause == CAUSE_ECALL_VS)
 		sbi_full(vcpu);
-	} else if (!(scause & CAUSE_INTERRUPT) && scause != CAUSE_VIRTUAL_INSTRUCTION) {
-		if (scause < EXIT_COUNT_SOFT)
-			vcpu->exit_count[scause]++;
-		exit_exception(vcpu, scause);
-	}
+	else
+		(void)handle_exception(vcpu, scause, VCPU_ALL_REGISTERS);
 }
 
 /* ---- The loop ---- */
@@ -93,6 +99,9 @@ static void enter(struct pcpu *pcpu, struct vcpu *vcpu)
 	vcpu_load(vcpu);
 	__atomic_store_n(&vcpu->running_on, (s32)pcpu->index, __ATOMIC_SEQ_CST);
 	requests_serve(vcpu);
+	/* A request to leave that came before the vCPU was reset is lost, not so the reason. */
+	if (guest_is_ending(guest_of(vcpu->vm)))
+		vcpu->leave = 1;
 	timer_rang(vcpu);
 	pcpu_update_timer(pcpu);
 }
@@ -110,7 +119,7 @@ static void leave(struct pcpu *pcpu, struct vcpu *vcpu)
 		vcpu->wait_deadline = timer_deadline(vcpu);
 		sched_wait(pcpu, vcpu);
 	} else {
-		sched_yield(pcpu, vcpu);
+		sched_requeue(pcpu, vcpu);
 	}
 }
 
@@ -131,6 +140,7 @@ static void drop_ended(const struct pcpu *pcpu)
 
 _Noreturn void run_loop(void)
 {
+	static u32 ending;
 	struct pcpu *pcpu = pcpu_this();
 
 	for (;;) {
@@ -141,7 +151,8 @@ _Noreturn void run_loop(void)
 		drop_ended(pcpu);
 		if (guest_work() || vcpu)
 			continue;
-		if (guest_all_off()) {
+		/* One hart ends the machine; the others see the same and wait for it. */
+		if (guest_all_off() && !__atomic_exchange_n(&ending, 1, __ATOMIC_RELAXED)) {
 			log_info("all virtual machines are off");
 			hw_shutdown();
 		}

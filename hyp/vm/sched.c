@@ -23,6 +23,7 @@ void sched_init(void)
 	list_init(&sched.ready);
 	sched.ready_count = 0;
 	sched.active_count = 0;
+	sched.work = 0;
 	sched.slice = max_u64(1, hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
 }
 
@@ -160,7 +161,7 @@ static void leave_hart(struct vcpu *vcpu)
 	__atomic_store_n(&vcpu->running_on, -1, __ATOMIC_SEQ_CST);
 }
 
-void sched_yield(struct pcpu *pcpu, struct vcpu *vcpu)
+void sched_requeue(struct pcpu *pcpu, struct vcpu *vcpu)
 {
 	(void)pcpu;
 	lock_acquire(&sched.lock);

@@ -27,7 +27,7 @@ struct vcpu *sched_pick(struct pcpu *pcpu);
 
 /* The calling hart gives up its RUNNING vCPU, which has been put: to the end of the queue, to wait
  * until wait_deadline or an interrupt that it has enabled, or off. */
-void sched_yield(struct pcpu *pcpu, struct vcpu *vcpu);
+void sched_requeue(struct pcpu *pcpu, struct vcpu *vcpu);
 void sched_wait(struct pcpu *pcpu, struct vcpu *vcpu);
 void sched_exit(struct pcpu *pcpu, struct vcpu *vcpu);
 

@@ -25,11 +25,20 @@ static bool holds_vector(const struct pcpu *pcpu, const struct vcpu *vcpu)
 
 void units_save(struct vcpu *vcpu, u64 sstatus)
 {
-	/* The units are still on: Dirty is one of the states that are not Off. */
+	/*
+	 * The units are still on in whatever state but Off. Not Dirty, the registers are as they
+	 * were loaded, but not so the CSRs: QEMU 10 raises only vsstatus when a guest writes them,
+	 * and a compare that sets fflags raises nothing, where the specification wants both fields
+	 * Dirty (Privileged ISA, "Virtual Supervisor Status (vsstatus) Register").
+	 */
 	if ((sstatus & SSTATUS_FS) == FS(EXT_DIRTY))
 		hw_save_fp(vcpu->fp);
+	else if (sstatus & SSTATUS_FS)
+		hw_save_fcsr(vcpu->fp);
 	if ((sstatus & SSTATUS_VS) == VS(EXT_DIRTY))
 		hw_save_vector(vcpu->vector);
+	else if (sstatus & SSTATUS_VS)
+		hw_save_vector_csrs(vcpu->vector);
 }
 
 /* Illegal instructions go straight to the guest unless a unit is off that the hart has. */

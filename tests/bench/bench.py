@@ -7,6 +7,7 @@ nanosecond of virtual time, M-mode included. The numbers are exact and the same 
 long a run takes says nothing. Writes build/bench.txt too.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -82,7 +83,7 @@ def extras(alone, ours, lines):
 
 
 def sizes(lines):
-    size = subprocess.run([hartwood.CROSS + "size", str(hartwood.OUT / "hartwood.elf")],
+    size = subprocess.run([os.environ.get("CROSS", "riscv64-unknown-elf-") + "size", str(hartwood.OUT / "hartwood.elf")],
                           stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n")[1].split()
     lines += ["", f"image: text {size[0]}, data {size[1]}, bss {size[2]} bytes"]
 

@@ -268,6 +268,13 @@ void hw_restore_fp(const void *buffer)
 	fake_csrs(current_hart)->sstatus |= SSTATUS_FS;
 }
 
+/* fcsr stands behind f31. */
+void hw_save_fcsr(void *buffer)
+{
+	use_unit(SSTATUS_FS, "FP");
+	memcpy((u8 *)buffer + 32 * 8, fake.harts[current_hart].fp + 32 * 8, 8);
+}
+
 size_t hw_vector_size(void)
 {
 	return fake.machine.vlenb == 0 ? 0 : 32 * fake.machine.vlenb + 4 * 8;
@@ -277,6 +284,13 @@ void hw_save_vector(void *buffer)
 {
 	use_unit(SSTATUS_VS, "vector");
 	memcpy(buffer, fake.harts[current_hart].vector, hw_vector_size());
+}
+
+/* vstart and vcsr stand first. */
+void hw_save_vector_csrs(void *buffer)
+{
+	use_unit(SSTATUS_VS, "vector");
+	memcpy(buffer, fake.harts[current_hart].vector, 2 * 8);
 }
 
 void hw_restore_vector(const void *buffer)

@@ -158,7 +158,8 @@ enum fake_end {
 };
 
 /* Runs a statement and says what stopped the machine in it. Locks that it held stay held: after
- * anything but FAKE_END_NONE only fake_start() makes a machine to go on with. Not to be nested. */
+ * anything but FAKE_END_NONE only fake_start() makes a machine to go on with. Not to be nested;
+ * and as with any setjmp(), in a function of its own when there are variables that change. */
 #define FAKE_CATCH_END(statement)                      \
 	({                                             \
 		enum fake_end fake_end_;               \

@@ -195,7 +195,7 @@ static s32 oracle_offset(const struct oracle_row *row, u32 bits)
 
 static bool oracle_decode(u32 bits, struct access *access)
 {
-	static const u8 kinds[] = {
+	static const enum access_kind kinds[] = {
 		[INT_LOAD] = ACCESS_LOAD,	    [INT_LOAD_UNSIGNED] = ACCESS_LOAD,
 		[INT_STORE] = ACCESS_STORE,	    [FP_LOAD] = ACCESS_FP_LOAD,
 		[FP_STORE] = ACCESS_FP_STORE,	    [ATOMIC] = ACCESS_ATOMIC,
@@ -208,13 +208,12 @@ static bool oracle_decode(u32 bits, struct access *access)
 	bool store = row->class == INT_STORE || row->class == FP_STORE;
 	memset(access, 0, sizeof(*access));
 	access->kind = kinds[row->class];
-	access->width =
-		(u8)(oracle_has(row, 'w') ? 1u << oracle_field(row, 'w', bits) : row->width);
+	access->width = (oracle_has(row, 'w') ? 1u << oracle_field(row, 'w', bits) : row->width);
 	access->sign_extend = row->class == INT_LOAD;
-	access->reg = (u8)oracle_register(row, store ? 'T' : 'D', bits);
+	access->reg = oracle_register(row, store ? 'T' : 'D', bits);
 	access->length = (bits & 3) == 3 ? 4 : 2;
-	access->base = (u8)oracle_register(row, 'S', bits);
-	access->displacement = (s16)oracle_offset(row, bits);
+	access->base = oracle_register(row, 'S', bits);
+	access->displacement = oracle_offset(row, bits);
 	return true;
 }
 

@@ -198,6 +198,7 @@ static void a_range_that_is_none_is_invalid(void **state)
 
 	(void)state;
 	assert_int_equal(add(&bus, 0x1000, 0), STATUS_INVALID);
+	assert_int_equal(add(&bus, 0, 0), STATUS_INVALID);
 	assert_int_equal(add(&bus, UINT64_MAX - 7, 16), STATUS_INVALID);
 	assert_int_equal(add(&bus, 8, UINT64_MAX - 7), STATUS_OK);
 	bus.count = 0;

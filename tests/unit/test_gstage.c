@@ -203,8 +203,9 @@ static void bad_arguments_are_refused(void **state)
 		check_bad_leaves();
 		assert_int_equal(gstage_walk(&model.gs, gpa(space), &leaf), STATUS_NOT_FOUND);
 		assert_int_equal(gstage_walk(&model.gs, gpa(UINT64_MAX), &leaf), STATUS_NOT_FOUND);
-		assert_int_equal(gstage_find(&model.gs, gpa(UINT64_MAX), &start, &leaf),
-				 STATUS_NOT_FOUND);
+		assert_int_equal(
+			gstage_find(&model.gs, gpa(UINT64_MAX), gpa(UINT64_MAX), &start, &leaf),
+			STATUS_NOT_FOUND);
 		model_check_everything();
 		model_destroy();
 	}
@@ -226,7 +227,8 @@ static void the_last_page_of_the_space_can_be_used(void **state)
 				 STATUS_OK);
 		assert_int_equal(gstage_walk(&model.gs, gpa(space_sizes[i] - 1), &leaf), STATUS_OK);
 		assert_int_equal(leaf.address.value, BIT(56) - 1);
-		assert_int_equal(gstage_find(&model.gs, gpa(0), &start, &leaf), STATUS_OK);
+		assert_int_equal(gstage_find(&model.gs, gpa(0), gpa(UINT64_MAX), &start, &leaf),
+				 STATUS_OK);
 		assert_int_equal(start.value, last.value);
 		/* The whole space at once, which is mostly holes. */
 		assert_int_equal(gstage_unmap(&model.gs, gpa(0), space_sizes[i], &freed),
@@ -244,19 +246,27 @@ static void find_goes_from_leaf_to_leaf(void **state)
 	gpa_t start;
 
 	model_create(HW_GSTAGE_SV39X4, GIB(2));
-	assert_int_equal(gstage_find(&model.gs, gpa(0), &start, &leaf), STATUS_NOT_FOUND);
+	assert_int_equal(gstage_find(&model.gs, gpa(0), gpa(UINT64_MAX), &start, &leaf),
+			 STATUS_NOT_FOUND);
 	assert_int_equal(model_map(512, 512, MIB(4), PROT_READ, MIB(2)), STATUS_OK);
 	assert_int_equal(model_map(5000, 1, MIB(64), PROT_RWX, MIB(2)), STATUS_OK);
 
 	/* From the middle of a leaf it is that leaf. */
-	assert_int_equal(gstage_find(&model.gs, gpa(GIB(2) + MIB(3)), &start, &leaf), STATUS_OK);
+	assert_int_equal(
+		gstage_find(&model.gs, gpa(GIB(2) + MIB(3)), gpa(UINT64_MAX), &start, &leaf),
+		STATUS_OK);
 	assert_int_equal(start.value, GIB(2) + MIB(2));
 	assert_int_equal(leaf.address.value, MIB(4));
 	assert_int_equal(leaf.size, MIB(2));
 	assert_int_equal(leaf.prot, PROT_READ);
-	assert_int_equal(gstage_find(&model.gs, gpa(GIB(2) + MIB(4)), &start, &leaf), STATUS_OK);
+	assert_int_equal(
+		gstage_find(&model.gs, gpa(GIB(2) + MIB(4)), gpa(UINT64_MAX), &start, &leaf),
+		STATUS_OK);
 	assert_int_equal(start.value, GIB(2) + 5000 * PAGE_SIZE);
-	assert_int_equal(gstage_find(&model.gs, gpa(start.value + PAGE_SIZE), &start, &leaf),
+	assert_int_equal(gstage_find(&model.gs, gpa(start.value - PAGE_SIZE), start, &start, &leaf),
+			 STATUS_NOT_FOUND);
+	assert_int_equal(gstage_find(&model.gs, gpa(start.value + PAGE_SIZE), gpa(UINT64_MAX),
+				     &start, &leaf),
 			 STATUS_NOT_FOUND);
 	model_destroy();
 }

@@ -96,9 +96,9 @@ static void random_changes_in_window(enum hw_gstage_mode mode, u64 window, u64 s
 	struct fake_random random = {seed};
 
 	model_create(mode, window);
-	for (unsigned i = 1; i <= 2000; i++) {
+	for (unsigned i = 1; i <= 1000; i++) {
 		random_step(&random);
-		if (i % 500 == 0)
+		if (i % 250 == 0)
 			model_check_everything();
 	}
 	assert_int_equal(model_unmap(0, WINDOW_PAGES), STATUS_OK);

@@ -483,7 +483,7 @@ static void test_an_own_tree_keeps_its_chosen_when_the_vm_has_nothing_for_it(voi
 {
 	struct own_tree tree = make_own_tree(true);
 	struct guest_machine machine = make_machine(1);
-	u64 size = tree.size + guest_fdt_adopt_room(NULL), length;
+	u64 size = KIB(16), length;
 	void *fdt = malloc(size);
 
 	(void)state;
@@ -493,6 +493,8 @@ static void test_an_own_tree_keeps_its_chosen_when_the_vm_has_nothing_for_it(voi
 	assert_int_equal(guest_fdt_adopt(tree.block, tree.size, &machine, fdt, size, &length),
 			 STATUS_OK);
 	assert_string(fdt, "/chosen", "bootargs", "old");
+	/* The rest of the buffer is not part of it. */
+	assert_in_range(length, 1, tree.size);
 	assert_absent(fdt, "/chosen", "linux,initrd-start");
 	free(fdt);
 	free(tree.block);
@@ -630,12 +632,17 @@ static void test_trees_that_would_take_forever_are_refused_at_once(void **state)
 	memset(blob + 60, 'n', MIB(64) - 4);
 	refuse_quickly(blob, size, "is broken: a node's name has no end");
 
+	/* Reservations for all of it, up to the last byte. */
+	blob = make_costly(MIB(16), 0x01010101, 8, &size);
+	fdt_set_off_mem_rsvmap(blob, 64);
+	refuse_quickly(blob, size, "has too many memory reservations");
+
 	/* Each property makes libfdt look for the end of a name through 16 MiB. */
 	blob = make_costly(MIB(1), 0, MIB(16), &size);
 	fdt32_st(blob + 56, FDT_BEGIN_NODE);
 	for (u64 i = 0; i + 5 < MIB(1); i++)
 		fdt32_st(blob + 64 + 4 * i, property[i % 3]);
-	refuse_quickly(blob, size, "has too many properties, or names that are too long");
+	refuse_quickly(blob, size, "is broken: a property's name has no end");
 }
 
 static void test_blobs_that_are_no_trees_are_told_why(void **state)
@@ -655,11 +662,46 @@ static void test_blobs_that_are_no_trees_are_told_why(void **state)
 	fdt_set_magic(fdt, 0x27051956);
 	assert_string_equal(tree_check(fdt, tree.size), "is not a flattened device tree");
 	fdt_set_magic(fdt, FDT_MAGIC);
-	fdt_set_off_dt_struct(fdt, fdt_off_dt_struct(fdt) + 1);
-	assert_non_null(tree_check(fdt, tree.size));
-	fdt_set_off_dt_struct(fdt, fdt_off_dt_struct(fdt) - 1);
 	fdt_set_version(fdt, 16);
 	assert_string_equal(tree_check(fdt, tree.size), "has a format version before 17");
+	free(tree.block);
+}
+
+/* A hart may trap on misaligned loads, and libfdt reads these blocks by words. */
+static void test_blocks_off_their_alignment_are_refused(void **state)
+{
+	struct own_tree tree = make_own_tree(true);
+	u8 *moved = calloc(1, 4096 + 8);
+	u32 start = fdt_off_dt_struct(tree.block), size = fdt_size_dt_struct(tree.block);
+
+	(void)state;
+	assert_non_null(moved);
+	for (u32 shift = 1; shift <= 8; shift++) {
+		memcpy(moved, tree.block, start);
+		memcpy(moved + start + shift, (u8 *)tree.block + start, tree.size - start);
+		fdt_set_off_dt_struct(moved, start + shift);
+		fdt_set_off_dt_strings(moved, start + size + shift);
+		fdt_set_totalsize(moved, (u32)tree.size + shift);
+		if (shift % 4 == 0)
+			assert_null(tree_check(moved, tree.size + shift));
+		else
+			assert_string_equal(tree_check(moved, tree.size + shift),
+					    "is broken: misaligned blocks");
+	}
+	memcpy(moved, tree.block, tree.size);
+	memset(moved + tree.size, 0, 64);
+	fdt_set_totalsize(moved, (u32)tree.size + 64);
+	for (u32 shift = 0; shift < 16; shift++) {
+		u32 map = (u32)(tree.size + 15) / 16 * 16 + shift;
+
+		fdt_set_off_mem_rsvmap(moved, map);
+		if (shift % 8 == 0)
+			assert_null(tree_check(moved, tree.size + 64));
+		else
+			assert_string_equal(tree_check(moved, tree.size + 64),
+					    "is broken: misaligned blocks");
+	}
+	free(moved);
 	free(tree.block);
 }
 
@@ -685,6 +727,7 @@ int main(void)
 		cmocka_unit_test(test_a_damaged_own_tree_gives_a_valid_one_or_none),
 		cmocka_unit_test(test_trees_that_would_take_forever_are_refused_at_once),
 		cmocka_unit_test(test_blobs_that_are_no_trees_are_told_why),
+		cmocka_unit_test(test_blocks_off_their_alignment_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -497,6 +497,23 @@ static void test_a_kernel_larger_than_ram_is_refused(void **state)
 	free(none.block);
 }
 
+static void test_ram_may_start_at_any_page(void **state)
+{
+	struct file kernel = make_file(4096);
+	struct image_request request = request_of(&kernel, MIB(1));
+	struct image_problem problem;
+	struct image_plan plan;
+
+	(void)state;
+	/* The 2 MiB boundary below is not ours. */
+	request.ram_base = gpa(BASE + MIB(1));
+	request.kernel.load_given = true;
+	request.kernel.load = request.ram_base;
+	assert_int_equal(image_plan(&request, &plan, &problem), STATUS_OK);
+	assert_int_equal(plan.fdt.value, BASE + MIB(2) - KIB(16));
+	free(kernel.block);
+}
+
 static void test_requests_that_make_no_sense_are_refused(void **state)
 {
 	struct file kernel = make_file(4096);
@@ -707,6 +724,20 @@ static void test_elf_entry_points_are_checked(void **state)
 	free(kernel.block);
 }
 
+static void test_an_entry_point_is_translated_by_its_own_segment(void **state)
+{
+	static const struct segment segments[] = {
+		{PT_LOAD, 0x1000, 0x10000, BASE, 0x800, 0x800},
+		{PT_LOAD, 0x1800, 0x10800, BASE + 0x4000, 0x800, 0x800},
+	};
+	struct file kernel = make_elf(0x2000, 0x10900, segments, 2);
+	struct image_request request = request_of(&kernel, MIB(1));
+
+	(void)state;
+	assert_int_equal(plan_well(&request).entry.value, BASE + 0x4100);
+	free(kernel.block);
+}
+
 static void test_load_is_not_for_elf_files(void **state)
 {
 	struct file kernel = make_good_elf();
@@ -759,16 +790,13 @@ static void test_any_damage_to_an_elf_gives_a_sound_plan_or_none(void **state)
  * Loading.
  */
 
-static struct guest_memory start_with_memory(u64 size)
+static void start_with_memory(struct guest_memory *memory, u64 size)
 {
 	struct fake_options options = fake_defaults();
-	struct guest_memory memory;
 
 	options.dirty_ram = true;
 	fake_start_with_pages(&options);
-	assert_int_equal(guest_memory_create(&memory, gpa(BASE), size, HW_GSTAGE_SV39X4),
-			 STATUS_OK);
-	return memory;
+	assert_int_equal(guest_memory_create(memory, gpa(BASE), size, HW_GSTAGE_SV39X4), STATUS_OK);
 }
 
 static void assert_loaded(struct guest_memory *memory, u64 at, const u8 *expected, u64 size)
@@ -783,7 +811,7 @@ static void assert_loaded(struct guest_memory *memory, u64 at, const u8 *expecte
 
 static void test_loading_copies_everything_in_small_steps(void **state)
 {
-	struct guest_memory memory = start_with_memory(MIB(32));
+	struct guest_memory memory;
 	struct file kernel = make_linux(MIB(5) + 123, MIB(2), MIB(7)), ramdisk = make_file(MIB(3));
 	struct file fdt = make_file(KIB(9));
 	struct image_request request = request_of(&kernel, MIB(32));
@@ -794,6 +822,7 @@ static void test_loading_copies_everything_in_small_steps(void **state)
 	u8 zeroes[4096] = {0};
 
 	(void)state;
+	start_with_memory(&memory, MIB(32));
 	request.ramdisk = ramdisk.image;
 	plan = plan_well(&request);
 	assert_int_equal(image_load_init(&loader, &memory, &plan, fdt.image.data, fdt.image.size),
@@ -822,7 +851,7 @@ static void test_loading_copies_everything_in_small_steps(void **state)
 
 static void test_elf_bss_is_zero_after_loading(void **state)
 {
-	struct guest_memory memory = start_with_memory(MIB(1));
+	struct guest_memory memory;
 	struct file kernel = make_good_elf();
 	struct image_request request = request_of(&kernel, MIB(1));
 	struct image_plan plan = plan_well(&request);
@@ -831,6 +860,7 @@ static void test_elf_bss_is_zero_after_loading(void **state)
 	bool done = false;
 
 	(void)state;
+	start_with_memory(&memory, MIB(1));
 	assert_int_equal(image_load_init(&loader, &memory, &plan, fdt, sizeof(fdt)), STATUS_OK);
 	assert_int_equal(image_load_step(&loader, &done), STATUS_OK);
 	assert_true(done);
@@ -843,7 +873,7 @@ static void test_elf_bss_is_zero_after_loading(void **state)
 
 static void test_a_plan_for_other_memory_is_not_loaded(void **state)
 {
-	struct guest_memory memory = start_with_memory(MIB(16));
+	struct guest_memory memory;
 	struct file kernel = make_file(MIB(1));
 	struct image_request request = request_of(&kernel, MIB(32));
 	struct image_plan plan = plan_well(&request);
@@ -851,6 +881,7 @@ static void test_a_plan_for_other_memory_is_not_loaded(void **state)
 	u8 fdt[8] = {1};
 
 	(void)state;
+	start_with_memory(&memory, MIB(16));
 	/* The tree is behind the end of this RAM. */
 	assert_int_equal(image_load_init(&loader, &memory, &plan, fdt, sizeof(fdt)),
 			 STATUS_INVALID);
@@ -868,13 +899,14 @@ static void test_a_plan_for_other_memory_is_not_loaded(void **state)
 
 static void test_a_tree_larger_than_planned_is_not_loaded(void **state)
 {
-	struct guest_memory memory = start_with_memory(MIB(16));
+	struct guest_memory memory;
 	struct file kernel = make_file(MIB(1)), fdt = make_file(KIB(16) + 1);
 	struct image_request request = request_of(&kernel, MIB(16));
 	struct image_plan plan = plan_well(&request);
 	struct image_loader loader;
 
 	(void)state;
+	start_with_memory(&memory, MIB(16));
 	assert_int_equal(image_load_init(&loader, &memory, &plan, fdt.image.data, KIB(16) + 1),
 			 STATUS_INVALID);
 	assert_int_equal(image_load_init(&loader, &memory, &plan, fdt.image.data, 0),
@@ -888,7 +920,7 @@ static void test_a_tree_larger_than_planned_is_not_loaded(void **state)
 
 static void test_loading_stops_when_there_is_no_memory(void **state)
 {
-	struct guest_memory memory = start_with_memory(MIB(512));
+	struct guest_memory memory;
 	struct file kernel = make_file(MIB(70)); /* the machine has 64 MiB */
 	struct image_request request = request_of(&kernel, MIB(512));
 	struct image_plan plan = plan_well(&request);
@@ -898,6 +930,7 @@ static void test_loading_stops_when_there_is_no_memory(void **state)
 	bool done = false;
 
 	(void)state;
+	start_with_memory(&memory, MIB(512));
 	assert_int_equal(image_load_init(&loader, &memory, &plan, fdt, sizeof(fdt)), STATUS_OK);
 	for (unsigned i = 0; i < 36 && status == STATUS_OK && !done; i++)
 		status = image_load_step(&loader, &done);
@@ -926,6 +959,7 @@ int main(void)
 		cmocka_unit_test(test_placed_images_keep_clear_of_fixed_ones),
 		cmocka_unit_test(test_compressed_kernels_are_told_apart_from_code),
 		cmocka_unit_test(test_a_kernel_larger_than_ram_is_refused),
+		cmocka_unit_test(test_ram_may_start_at_any_page),
 		cmocka_unit_test(test_requests_that_make_no_sense_are_refused),
 		cmocka_unit_test(test_elf_segments_go_to_their_physical_addresses),
 		cmocka_unit_test(test_the_bss_of_an_elf_is_kept_free),
@@ -935,6 +969,7 @@ int main(void)
 		cmocka_unit_test(test_elf_segments_that_overlap_are_refused),
 		cmocka_unit_test(test_the_number_of_elf_segments_is_bounded),
 		cmocka_unit_test(test_elf_entry_points_are_checked),
+		cmocka_unit_test(test_an_entry_point_is_translated_by_its_own_segment),
 		cmocka_unit_test(test_load_is_not_for_elf_files),
 		cmocka_unit_test(test_any_damage_to_an_elf_gives_a_sound_plan_or_none),
 		cmocka_unit_test(test_loading_copies_everything_in_small_steps),
