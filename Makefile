@@ -75,7 +75,7 @@ debug: $(OUT)/hartwood.bin $(BUNDLE_DTB)
 	@$(QEMU_COMMAND) -s -S
 
 bench: $(OUT)/hartwood.bin guests
-	@BUILD=$(BUILD) QEMU='$(QEMU)' $(PYTHON) tests/bench/bench.py
+	@$(test_env) $(PYTHON) -B tests/bench/bench.py
 
 # ---- housekeeping ----------------------------------------------------------------------------
 

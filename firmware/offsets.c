@@ -3,7 +3,7 @@
  * build turns each line that starts with -> into a #define. */
 #include "hyp/vcpu.h"
 
-#define OFFSET(name, type, member)                                                                 \
+#define OFFSET(name, type, member) \
 	__asm__ volatile("\n->" #name " %0" : : "i"(offsetof(type, member)))
 
 void offsets(void);

@@ -97,6 +97,7 @@ struct vcpu {
 	struct list run_link;	   /* run queue; guarded by the scheduler's lock */
 	struct list timer_link;	   /* waiting vCPUs by deadline; likewise */
 	u64 wait_deadline;	   /* hart time at which a waiting vCPU wakes, or UINT64_MAX */
+	u64 mmio_value;		   /* what a device gave for the load being emulated */
 	u64 timer;		   /* SBI timer in hart time where there is no Sstc; owner only */
 	bool resume_pending;	   /* non-retentive suspend: start at resume_pc */
 	u64 resume_pc, resume_opaque;

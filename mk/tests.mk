@@ -41,8 +41,8 @@ $(host)/test_%: $(host)/obj/tests/unit/test_%.o $(host)/libhyp.a
 
 FORMATTED := $(sort $(shell find hyp platform firmware guests tests -name '*.[ch]' 2>/dev/null))
 
-pytest := BUILD=$(BUILD) OUT=$(OUT) QEMU='$(QEMU)' OPENSBI='$(OPENSBI)' CROSS=$(CROSS) \
-	$(PYTHON) -B -m pytest -q -p no:cacheprovider --rootdir=tests -c /dev/null
+test_env := BUILD=$(BUILD) OUT=$(OUT) QEMU='$(QEMU)' OPENSBI='$(OPENSBI)' CROSS=$(CROSS)
+pytest := $(test_env) $(PYTHON) -B -m pytest -q -p no:cacheprovider --rootdir=tests -c /dev/null
 
 .PHONY: test check unit layering format-check
 test check: $(OUT)/hartwood.bin $(guest_bins) $(bundles) $(unit_bins)

@@ -46,7 +46,7 @@ static _Noreturn void __attribute__((format(printf, 1, 2))) boot_fail(const char
 	machine_stop_failed();
 }
 
-static void __attribute__((noinline)) learn(const void *tree)
+static void __attribute__((noinline)) learn(u64 boot_id, const void *tree)
 {
 	const char *wrong = discover_check_tree(tree);
 
@@ -54,7 +54,7 @@ static void __attribute__((noinline)) learn(const void *tree)
 	if (wrong != NULL)
 		boot_fail("device tree: %s", wrong);
 	fdt = tree;
-	if (discover(fdt, uart_drivers, &found) != STATUS_OK)
+	if (discover(fdt, uart_drivers, boot_id, &found) != STATUS_OK)
 		boot_fail("the device tree does not describe it");
 	machine.timebase_hz = found.timebase_hz;
 	if (found.has_uart)
@@ -107,27 +107,36 @@ static void describe_hart(struct hart *hart, const struct discovered_hart *descr
 		hart->named |= HW_FEATURE_SVINVAL;
 }
 
-/* Gives each hart its area, the boot hart, which has one, first. */
+static const struct discovered_hart *find_boot_hart(u64 boot_id)
+{
+	for (unsigned i = 0; i < found.hart_count; i++) {
+		if (found.harts[i].id == boot_id)
+			return &found.harts[i];
+	}
+	boot_fail("hart %llu, which boots, is not in the device tree", (unsigned long long)boot_id);
+}
+
+/* Gives each hart its area; the boot hart has one. */
 static void place_harts(u64 boot_id)
 {
+	const struct discovered_hart *boot = find_boot_hart(boot_id);
+
+	harts[0] = hart_self();
+	describe_hart(harts[0], boot);
 	hart_count = 1;
 	for (unsigned i = 0; i < found.hart_count; i++) {
-		bool boots = found.harts[i].id == boot_id;
-		void *area = boots ? boot_area : early_allocate(HART_AREA_SIZE, HART_AREA_SIZE);
+		void *area;
 
+		if (&found.harts[i] == boot)
+			continue;
+		area = early_allocate(HART_AREA_SIZE, HART_AREA_SIZE);
 		if (area == NULL)
 			boot_fail("no RAM for the stack of hart %llu",
 				  (unsigned long long)found.harts[i].id);
-		if (!boots && hart_count == HW_HART_MAX)
-			continue;
-		harts[boots ? 0 : hart_count++] = hart_in_area(area);
-		describe_hart(hart_in_area(area), &found.harts[i]);
-		if (!boots)
-			hart_register(hart_in_area(area));
+		harts[hart_count] = hart_in_area(area);
+		describe_hart(harts[hart_count], &found.harts[i]);
+		hart_register(harts[hart_count++]);
 	}
-	if (harts[0] == NULL)
-		boot_fail("hart %llu, which boots, is not in the device tree",
-			  (unsigned long long)boot_id);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -289,7 +298,7 @@ _Noreturn void __attribute__((no_stack_protector)) boot_start(u64 hart_id, const
 	self->index = 0;
 	hart_register(self);
 	__stack_chk_guard = (hw_time() * 0x9e3779b97f4a7c15ULL) << 8;
-	learn(tree);
+	learn(hart_id, tree);
 	__stack_chk_guard ^= found.seed << 8;
 	bring_up(hart_id);
 }

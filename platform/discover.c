@@ -61,7 +61,7 @@ static u64 read_seed(const void *fdt, int chosen, const char *name)
 	return seed;
 }
 
-enum status discover(const void *fdt, const struct uart_driver *const *drivers,
+enum status discover(const void *fdt, const struct uart_driver *const *drivers, u64 boot_id,
 		     struct discovered *out)
 {
 	int chosen = fdt_path_offset(fdt, "/chosen");
@@ -71,7 +71,7 @@ enum status discover(const void *fdt, const struct uart_driver *const *drivers,
 	discover_uart(fdt, drivers, out);
 	status = discover_memory(fdt, out);
 	if (status == STATUS_OK)
-		status = discover_harts(fdt, out);
+		status = discover_harts(fdt, boot_id, out);
 	if (status != STATUS_OK)
 		return status;
 	discover_contexts(fdt, out);

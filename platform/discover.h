@@ -52,13 +52,14 @@ struct discovered {
 const char *discover_check_tree(const void *fdt);
 
 /* Fills the result from a tree that passed. Each part prints a line for what it cannot use and goes
- * on, or returns an error after the line that says why the machine cannot be started. */
-enum status discover(const void *fdt, const struct uart_driver *const *drivers,
+ * on, or returns an error after the line that says why the machine cannot be started. boot_id is
+ * the hart that will be among those found in any case, if the tree has it. */
+enum status discover(const void *fdt, const struct uart_driver *const *drivers, u64 boot_id,
 		     struct discovered *out) MUST_CHECK;
 
 /* The parts of discover(), each in a file of its own. */
 enum status discover_memory(const void *fdt, struct discovered *out) MUST_CHECK;
-enum status discover_harts(const void *fdt, struct discovered *out) MUST_CHECK;
+enum status discover_harts(const void *fdt, u64 boot_id, struct discovered *out) MUST_CHECK;
 void discover_uart(const void *fdt, const struct uart_driver *const *drivers,
 		   struct discovered *out);
 void discover_contexts(const void *fdt, struct discovered *out);

@@ -30,7 +30,7 @@ static bool is_known(const struct discovered *out, u64 id)
 	return false;
 }
 
-static void add_hart(const void *fdt, int node, struct discovered *out)
+static void add_hart(const void *fdt, int node, u64 boot_id, struct discovered *out)
 {
 	struct discovered_hart *hart;
 	u64 id, size;
@@ -46,9 +46,12 @@ static void add_hart(const void *fdt, int node, struct discovered *out)
 		return;
 	}
 	if (out->hart_count == HW_HART_MAX) {
+		u64 spare = id == boot_id ? out->harts[--out->hart_count].id : id;
+
 		log_info("hart %llu is one more than the %u that can be used",
-			 (unsigned long long)id, HW_HART_MAX);
-		return;
+			 (unsigned long long)spare, HW_HART_MAX);
+		if (spare == id)
+			return;
 	}
 	hart = &out->harts[out->hart_count++];
 	hart->id = id;
@@ -68,7 +71,7 @@ static bool find_timebase(const void *fdt, int cpus, struct discovered *out)
 	return found && out->timebase_hz != 0;
 }
 
-enum status discover_harts(const void *fdt, struct discovered *out)
+enum status discover_harts(const void *fdt, u64 boot_id, struct discovered *out)
 {
 	int cpus = fdt_path_offset(fdt, "/cpus");
 	int node;
@@ -80,7 +83,7 @@ enum status discover_harts(const void *fdt, struct discovered *out)
 	fdt_for_each_subnode(node, fdt, cpus)
 	{
 		if (tree_has_string(fdt, node, "device_type", "cpu") && tree_is_okay(fdt, node))
-			add_hart(fdt, node, out);
+			add_hart(fdt, node, boot_id, out);
 	}
 	if (!find_timebase(fdt, cpus, out)) {
 		log_error("device tree: /cpus: there is no timebase-frequency");

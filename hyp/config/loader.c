@@ -17,24 +17,6 @@ struct loading {
 static struct loading loadings[BUNDLE_VM_MAX];
 static unsigned loading_count;
 
-static enum status make_fdt(struct loading *loading, const struct guest_memory *memory, u64 *length)
-{
-	const struct bundle_vm *vm = loading->vm;
-	struct guest_machine machine = {
-		.ram_base = memory->base,
-		.ram_size = memory->size,
-		.cpu_count = vm->cpus,
-		.bootargs = vm->bootargs,
-		.ramdisk = vm->plan.ramdisk,
-		.ramdisk_size = vm->plan.ramdisk_size,
-	};
-
-	if (vm->fdt)
-		return guest_fdt_adopt(vm->fdt->file.data, vm->fdt->file.size, &machine,
-				       loading->fdt, GUEST_FDT_SIZE_MAX, length);
-	return guest_fdt_build(hw_machine(), &machine, loading->fdt, GUEST_FDT_SIZE_MAX, length);
-}
-
 static void drop_fdt(struct loading *loading)
 {
 	if (loading->fdt)
@@ -54,7 +36,8 @@ static enum status begin(void *context, struct guest_memory *memory)
 	if (status != STATUS_OK)
 		return status;
 	loading->fdt = hw_ram(block);
-	status = make_fdt(loading, memory, &length);
+	status = bundle_make_fdt(loading->vm, NULL, NULL, loading->fdt, loading->vm->plan.fdt_size,
+				 &length);
 	if (status == STATUS_OK)
 		status = image_load_init(&loading->loader, memory, &loading->vm->plan, loading->fdt,
 					 length);

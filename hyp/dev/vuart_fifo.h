@@ -21,14 +21,13 @@ static inline void vuart_fifo_clear(struct vuart_fifo *fifo)
 	fifo->count = 0;
 }
 
-/* False: full, and unchanged. */
-static inline bool vuart_fifo_push(struct vuart_fifo *fifo, u8 byte)
+/* Drops the byte if there is no room. */
+static inline void vuart_fifo_push(struct vuart_fifo *fifo, u8 byte)
 {
 	if (fifo->count == VUART_FIFO_SIZE)
-		return false;
+		return;
 	fifo->bytes[(fifo->head + fifo->count) % VUART_FIFO_SIZE] = byte;
 	fifo->count++;
-	return true;
 }
 
 /* The oldest bytes as far as they lie side by side. Returns how many; 0 if it is empty. */

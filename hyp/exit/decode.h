@@ -61,6 +61,18 @@ static inline bool decode_basic(u32 instruction, struct access *access)
 bool decode_transformed_any(u64 htinst, struct access *access);
 bool decode_load_store_any(u32 instruction, struct access *access);
 
+/* The commonest part of decode_transformed(): a load or store of an integer register that is
+ * transformed and not misaligned. False: anything else. */
+static inline bool decode_transformed_basic(u64 htinst, struct access *access)
+{
+	/* In one comparison: the upper half is zero, the address offset too, bit 0 is set, and the
+	 * opcode is LOAD or STORE. Bit 1 is clear if the instruction was a compressed one. */
+	if (UNLIKELY((htinst & 0xffffffff000f805d) != 1))
+		return false;
+	access->length = 2 + (unsigned)(htinst & 2);
+	return decode_basic((u32)htinst, access);
+}
+
 /* htinst of a guest-page fault. False: it holds no transformed load, store, atomic or cache-block
  * instruction, and is to be treated as if it were zero (Privileged ISA, "Transformed Instruction
  * or Pseudoinstruction for mtinst or htinst").
@@ -68,14 +80,10 @@ bool decode_load_store_any(u32 instruction, struct access *access);
  * Inline, and with a copy for the rare cases, so that the caller's struct can live in registers. */
 static inline bool decode_transformed(u64 htinst, struct access *access)
 {
-	/* In one comparison: the upper half is zero, the address offset too, bit 0 is set, and the
-	 * opcode is LOAD or STORE. Bit 1 is clear if the instruction was a compressed one. */
-	if (__builtin_expect((htinst & 0xffffffff000f805d) == 1, 1)) {
-		access->length = 2 + (unsigned)(htinst & 2);
-		return decode_basic((u32)htinst, access);
-	}
-
 	struct access copy;
+
+	if (decode_transformed_basic(htinst, access))
+		return true;
 	if (!decode_transformed_any(htinst, &copy))
 		return false;
 	*access = copy;

@@ -13,7 +13,8 @@
 #include "hyp/exit/mmio.h"
 #include "hyp/mem/guest_memory.h"
 
-#define INSN_WFI 0x10500073
+#define INSN_WFI     0x10500073
+#define INSN_WRS_NTO 0x00d00073
 
 static u64 access_fault_of(u64 scause)
 {
@@ -61,7 +62,8 @@ static void give_ram(struct vcpu *vcpu, gpa_t address)
 	unsigned vmid = (unsigned)(hw_read_hgatp() >> HGATP_VMID_SHIFT) & 0x3fff;
 
 	hw_hfence_gvma(address, vmid);
-	/* Without htval the page that the hart holds for absent may be one of the guest's tables. */
+	/* Without htval the page that the hart holds for absent may be one of the guest's tables.
+	 */
 	if (!fresh && !hw_read_htval())
 		hw_hfence_gvma_vmid(vmid);
 	/* The page may have held code of someone else that this hart's fetches still remember. */
@@ -72,15 +74,6 @@ static void give_ram(struct vcpu *vcpu, gpa_t address)
 static bool is_ram(const struct vcpu *vcpu, gpa_t address)
 {
 	return guest_memory_contains(vcpu->vm->memory, address, 1);
-}
-
-static __attribute__((noinline)) void ram_or_nothing(struct vcpu *vcpu, u64 scause, gva_t virtual,
-						     gpa_t address)
-{
-	if (is_ram(vcpu, address))
-		give_ram(vcpu, address);
-	else
-		reflect_access_fault(vcpu, scause, virtual);
 }
 
 /* htval holds bits 63:2 of the address; htinst tells whether the fault was the access's own or one
@@ -97,27 +90,30 @@ static enum walk locate(struct vcpu *vcpu, gva_t virtual, gpa_t *address)
 	return guest_walk(vcpu, virtual, address);
 }
 
-static enum exit_result guest_page_fault(struct vcpu *vcpu, u64 scause, u32 registers)
+static NOINLINE bool guest_page_fault(struct vcpu *vcpu, u64 scause, u32 registers)
 {
 	gva_t virtual = gva(hw_read_stval());
 	gpa_t address;
 	enum walk walk = locate(vcpu, virtual, &address);
 
-	/* What could not be fetched is no access of an instruction's. */
-	if (walk == WALK_FOUND && scause != CAUSE_FETCH_GUEST_PAGE_FAULT &&
-	    !is_ram(vcpu, address)) {
+	if (walk == WALK_FOUND && !is_ram(vcpu, address)) {
 		switch (mmio_access(vcpu, scause, address, registers)) {
 		case MMIO_DONE:
-			return EXIT_DONE;
+			return true;
 		case MMIO_DEEPEN:
-			return EXIT_DEEPEN;
+			vcpu->deepen = 1;
+			return false;
 		case MMIO_REFUSED:
 			break;
 		}
 	}
-	if (walk != WALK_RETRY)
-		ram_or_nothing(vcpu, scause, virtual, address);
-	return EXIT_DONE;
+	if (walk == WALK_RETRY)
+		return true;
+	if (is_ram(vcpu, address))
+		give_ram(vcpu, address);
+	else
+		reflect_access_fault(vcpu, scause, virtual);
+	return !vcpu->leave;
 }
 
 /* True if the guest has an interrupt pending that it has enabled in its sie, whether or not its
@@ -128,48 +124,59 @@ static bool has_wakeup(void)
 	return ((hw_read_hip() >> 1) & hw_read_vsie()) != 0;
 }
 
-/* The trapping instruction: stval has it, or zero on harts that do not give it. */
-static bool trapping_instruction(struct vcpu *vcpu, u32 *insn)
+static NOINLINE u32 fetch_instruction(struct vcpu *vcpu)
 {
 	struct hw_fetch_fault fault;
-	u64 stval = hw_read_stval();
-
-	if (stval) {
-		*insn = (u32)stval;
-		return true;
-	}
-	return hw_fetch_guest(gva(vcpu->pc), insn, &fault) == STATUS_OK;
-}
-
-static enum exit_result virtual_instruction(struct vcpu *vcpu)
-{
-	bool from_s = (hw_read_sstatus() & SSTATUS_SPP) != 0;
 	u32 insn;
 
-	/* The guest changed its page tables or its code while the trap was on its way: let it
-	 * execute what is there now. */
-	if (!trapping_instruction(vcpu, &insn))
-		return EXIT_DONE;
-	if (insn == INSN_WFI && from_s) {
-		vcpu->pc += 4;
-		return has_wakeup() ? EXIT_DONE : EXIT_WAIT;
-	}
-	/* On the machine the guest believes in, without H, this is an illegal instruction. */
-	inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, hw_read_stval());
-	return EXIT_DONE;
+	return hw_fetch_guest(gva(vcpu->pc), &insn, &fault) == STATUS_OK ? insn : 0;
 }
 
-enum exit_result exit_exception(struct vcpu *vcpu, u64 scause, u32 registers)
+static NOINLINE bool virtual_instruction(struct vcpu *vcpu)
+{
+	u64 stval = hw_read_stval();
+	u64 insn = stval;
+
+	/* stval has the instruction, or zero on harts that do not give it. It is zero after that if
+	 * the guest changed its tables while the trap was on its way: let it execute what is there
+	 * now. */
+	if (UNLIKELY(insn == 0)) {
+		insn = fetch_instruction(vcpu);
+		if (insn == 0)
+			return true;
+	}
+	if (insn == INSN_WFI && (hw_read_sstatus() & SSTATUS_SPP)) {
+		vcpu->pc += 4;
+		if (has_wakeup())
+			return true;
+		vcpu->wait = 1;
+		vcpu->leave = 1;
+		return false;
+	}
+	/* Stalled for a reservation, it may be interrupted by VTW for the sake of others
+	 * (Unprivileged ISA, "Wait-on-Reservation-Set Instructions"); it may end at any time, so it
+	 * ends now. */
+	if (insn == INSN_WRS_NTO) {
+		vcpu->pc += 4;
+		vcpu->leave = 1;
+		return false;
+	}
+	/* On the machine the guest believes in, without H, this is an illegal instruction. */
+	inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, stval);
+	return true;
+}
+
+bool exit_exception(struct vcpu *vcpu, u64 scause, u32 registers)
 {
 	switch (scause) {
+	case CAUSE_VIRTUAL_INSTRUCTION:
+		return virtual_instruction(vcpu);
 	case CAUSE_LOAD_GUEST_PAGE_FAULT:
 	case CAUSE_STORE_GUEST_PAGE_FAULT:
 	case CAUSE_FETCH_GUEST_PAGE_FAULT:
 		return guest_page_fault(vcpu, scause, registers);
-	case CAUSE_VIRTUAL_INSTRUCTION:
-		return virtual_instruction(vcpu);
 	default:
 		inject_exception(vcpu, scause, hw_read_stval());
-		return EXIT_DONE;
+		return true;
 	}
 }

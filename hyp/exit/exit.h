@@ -7,12 +7,8 @@
 
 #include "hyp/vcpu.h"
 
-enum exit_result {
-	EXIT_DONE,   /* the guest can go on, or its VM has been ended through vm_ops */
-	EXIT_DEEPEN, /* nothing was done: a register is needed that the light path does not save */
-	EXIT_WAIT,   /* it executed a WFI that would wait; pc is past it */
-};
-
 /* Handles any exception. registers is the set of general registers, bit n for xn, that are in
- * vcpu->x: VCPU_LIGHT_REGISTERS or VCPU_ALL_REGISTERS. */
-enum exit_result exit_exception(struct vcpu *vcpu, u64 scause, u32 registers);
+ * vcpu->x: VCPU_LIGHT_REGISTERS or VCPU_ALL_REGISTERS. True: the guest can go on. False: it
+ * executed a WFI that would wait, or its VM has ended, and vcpu->leave is set; or nothing was done,
+ * for want of a register that the light path does not save, and vcpu->deepen is set. */
+bool exit_exception(struct vcpu *vcpu, u64 scause, u32 registers);

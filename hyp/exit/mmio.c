@@ -15,8 +15,7 @@ enum source { SOURCE_DECODED, SOURCE_RETRY, SOURCE_REFUSED, SOURCE_DEEPEN };
 
 /* htinst says nothing: fetch the instruction. The fetch can fault only when the guest changed its
  * tables or its code since; executing again brings up whatever is true now. */
-static __attribute__((noinline)) enum source decode_fetched(struct vcpu *vcpu,
-							    struct access *access, u32 registers)
+static NOINLINE enum source decode_fetched(struct vcpu *vcpu, struct access *access, u32 registers)
 {
 	struct hw_fetch_fault fault;
 	u32 insn;
@@ -39,30 +38,48 @@ static enum source decode_exit(struct vcpu *vcpu, struct access *access, u32 reg
 {
 	u64 htinst = hw_read_htinst();
 
-	if (__builtin_expect(decode_transformed(htinst, access), 1))
+	if (decode_transformed(htinst, access))
 		return SOURCE_DECODED;
 	if (decode_is_page_table_walk(htinst))
 		return SOURCE_REFUSED;
 	return decode_fetched(vcpu, access, registers);
 }
 
-static bool load(struct vcpu *vcpu, const struct access *access, gpa_t address)
+static inline bool load(struct vcpu *vcpu, const struct access *access, gpa_t address)
 {
-	u64 value;
-
-	if (!bus_read(vcpu->vm->bus, address, access->width, &value))
+	/* In memory of the vCPU's rather than on the stack, which would then want its protector. */
+	if (!bus_read(vcpu->vm->bus, address, access->width, &vcpu->mmio_value))
 		return false;
 	/* x[0] is no register of the guest's: a load to x0 lands there and is forgotten. */
-	vcpu->x[access->reg] = access_load_result(access, value);
+	vcpu->x[access->reg] = access_load_result(access, vcpu->mmio_value);
 	return true;
 }
 
-static bool store(struct vcpu *vcpu, const struct access *access, gpa_t address)
+static inline bool store(struct vcpu *vcpu, const struct access *access, gpa_t address)
 {
-	unsigned unused = 64 - 8 * access->width;
 	u64 value = access->reg ? vcpu->x[access->reg] : 0;
 
-	return bus_write(vcpu->vm->bus, address, access->width, value << unused >> unused);
+	return bus_write(vcpu->vm->bus, address, access->width, value);
+}
+
+bool mmio_light(struct vcpu *vcpu)
+{
+	struct access access;
+	bool taken;
+
+	if (!decode_transformed_basic(hw_read_htinst(), &access) ||
+	    !(VCPU_LIGHT_REGISTERS >> access.reg & 1))
+		return false;
+	/* An htval of zero, for "look it up", is the address of no device. */
+	gpa_t address = gpa(hw_read_htval() << 2 | (hw_read_stval() & 3));
+
+	if (access.kind == ACCESS_LOAD)
+		taken = load(vcpu, &access, address);
+	else
+		taken = store(vcpu, &access, address);
+	if (taken)
+		vcpu->pc += access.length;
+	return taken;
 }
 
 enum mmio_result mmio_access(struct vcpu *vcpu, u64 scause, gpa_t address, u32 registers)

@@ -13,3 +13,8 @@ enum mmio_result {
 /* Performs the access that took the guest-page fault scause at that address, writes the guest's
  * register and advances pc. registers: bit n says that xn is in vcpu->x. */
 enum mmio_result mmio_access(struct vcpu *vcpu, u64 scause, gpa_t address, u32 registers);
+
+/* The common case of the above, for the light path and with nothing else in its way: a load or
+ * store of an integer register that this path saves, with its encoding in htinst. False: it is not
+ * that case, and nothing was done. */
+bool mmio_light(struct vcpu *vcpu);

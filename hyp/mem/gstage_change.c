@@ -206,8 +206,9 @@ static u64 count_cut_tables(const struct cut *start, const struct cut *end)
 	for (unsigned level = end->lowest; level < end->leaf_level; level++) {
 		unsigned span_shift = gstage_entry_shift(level + 1);
 
-		/* Both edges may lie in one leaf: tables that span both are made once. */
-		if (level < start->lowest || level >= start->leaf_level ||
+		/* Where both edges lie in what a table spans, they lie in one leaf, and the table
+		 * is made once. */
+		if (level < start->lowest ||
 		    start->address >> span_shift != end->address >> span_shift)
 			count++;
 	}

@@ -10,6 +10,7 @@
 
 #include "hyp/csr.h"
 #include "hyp/exit/exit.h"
+#include "hyp/exit/mmio.h"
 #include "hyp/sbi/sbi.h"
 #include "hyp/vm/guest.h"
 #include "hyp/vm/hsm.h"
@@ -21,7 +22,7 @@
 
 /* ---- Exits ---- */
 
-static bool host_interrupt(struct vcpu *vcpu, u64 scause)
+static NOINLINE bool host_interrupt(struct vcpu *vcpu, u64 scause)
 {
 	struct pcpu *pcpu = pcpu_this();
 
@@ -51,28 +52,27 @@ static bool host_interrupt(struct vcpu *vcpu, u64 scause)
 	return !vcpu->leave;
 }
 
-/* Acts on what exit_exception() says. False: the vCPU leaves, or the full path is needed. */
-static inline bool handle_exception(struct vcpu *vcpu, u64 scause, u32 registers)
+static NOINLINE bool exception(struct vcpu *vcpu, u64 scause)
 {
-	enum exit_result result = exit_exception(vcpu, scause, registers);
+	if (scause == CAUSE_ILLEGAL_INSTRUCTION && units_claim(vcpu))
+		return true;
+	return exit_exception(vcpu, scause, VCPU_LIGHT_REGISTERS);
+}
 
-	if (result == EXIT_WAIT) {
-		vcpu->wait = 1;
-		vcpu->leave = 1;
-	}
-	vcpu->deepen = result == EXIT_DEEPEN;
-	return !vcpu->leave && !vcpu->deepen;
+static NOINLINE bool access(struct vcpu *vcpu, u64 scause)
+{
+	return mmio_light(vcpu) || exception(vcpu, scause);
 }
 
 bool run_light(struct vcpu *vcpu, u64 scause)
 {
-	if (__builtin_expect((scause & CAUSE_INTERRUPT) != 0, 0))
+	if (scause & CAUSE_INTERRUPT)
 		return host_interrupt(vcpu, scause);
-	if (scause < EXIT_COUNT_SOFT)
+	if (LIKELY(scause < EXIT_COUNT_SOFT))
 		vcpu->exit_count[scause]++;
-	if (scause == CAUSE_ILLEGAL_INSTRUCTION && units_claim(vcpu))
-		return true;
-	return handle_exception(vcpu, scause, VCPU_LIGHT_REGISTERS);
+	if (scause == CAUSE_LOAD_GUEST_PAGE_FAULT || scause == CAUSE_STORE_GUEST_PAGE_FAULT)
+		return access(vcpu, scause);
+	return exception(vcpu, scause);
 }
 
 /* What the light path could not finish: a call or an access that needs more registers. Otherwise
@@ -85,7 +85,7 @@ static inline void handle_exit(struct vcpu *vcpu, u64 scause)
 	if (scause == CAUSE_ECALL_VS)
 		sbi_full(vcpu);
 	else
-		(void)handle_exception(vcpu, scause, VCPU_ALL_REGISTERS);
+		(void)exit_exception(vcpu, scause, VCPU_ALL_REGISTERS);
 }
 
 /* ---- The loop ---- */

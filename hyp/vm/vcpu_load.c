@@ -55,7 +55,7 @@ static void load_csrs(const struct vcpu *vcpu)
 	/* senvcfg and sstateen0 of the guest live in the registers that the host would use; with
 	 * Smstateen they, and what they open, trap from VS-mode unless hstateen0 lets them. */
 	if (hw_has(HW_FEATURE_SMSTATEEN)) {
-		hw_write_hstateen0(HSTATEEN0_SE0 | HSTATEEN0_ENVCFG | HSTATEEN0_C | HSTATEEN0_FCSR);
+		hw_write_hstateen0(HSTATEEN0_SE0 | HSTATEEN0_ENVCFG);
 		hw_write_sstateen0(csr->sstateen0);
 	}
 	hw_write_senvcfg(csr->senvcfg);

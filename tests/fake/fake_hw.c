@@ -206,6 +206,8 @@ void hw_zero_pages(void *page_aligned, size_t size)
 {
 	if (!is_aligned((u64)(uintptr_t)page_aligned, PAGE_SIZE) || !is_aligned(size, PAGE_SIZE))
 		fake_fail("%p or %zu is not page-aligned", page_aligned, size);
+	if (fake_hooks.zero_pages != NULL)
+		fake_hooks.zero_pages(page_aligned, size);
 	if (size < ZERO_BY_UNMAPPING_FROM) {
 		memset(page_aligned, 0, size);
 		return;

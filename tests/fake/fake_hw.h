@@ -74,6 +74,8 @@ struct fake_hooks {
 	void (*send_ipi)(u64 hart_mask);
 	/* In hw_pause(): likewise. Default: the host's scheduler runs another thread. */
 	void (*pause)(void);
+	/* Before hw_zero_pages() zeroes: a long time for other harts. */
+	void (*zero_pages)(void *page_aligned, size_t size);
 	/* In hw_wait(). Default: returns at once. */
 	void (*wait)(void);
 };

@@ -295,10 +295,14 @@ static void hgatp_holds_mode_vmid_and_root(void **state)
  * A second hart that walks while the tables change.
  */
 
-#define KEPT_PAGE  1000 /* mapped all the time, in a leaf that is split around it */
 #define CHURN_PAGE 1001 /* comes and goes */
 
+/* Leaves that are split, one after the other, around a page that stays mapped. */
+#define SPLIT_COUNT 1000
+#define KEPT_PAGE   77
+
 static bool churn_done;
+static u64 split_now;
 
 static u64 target_of(u64 page)
 {
@@ -313,8 +317,10 @@ static void *walk_meanwhile(void *unused)
 	(void)unused;
 	fake_set_hart(1);
 	while (!__atomic_load_n(&churn_done, __ATOMIC_ACQUIRE)) {
-		if (fake_walk_gstage(value, KEPT_PAGE * PAGE_SIZE, &seen) != FAKE_WALK_OK ||
-		    seen.address.value != target_of(KEPT_PAGE))
+		u64 kept = __atomic_load_n(&split_now, __ATOMIC_RELAXED) * 512 + KEPT_PAGE;
+
+		if (fake_walk_gstage(value, kept * PAGE_SIZE, &seen) != FAKE_WALK_OK ||
+		    seen.address.value != target_of(kept))
 			return "a page was lost while its neighbours were unmapped";
 		enum fake_walk walk = fake_walk_gstage(value, CHURN_PAGE * PAGE_SIZE, &seen);
 
@@ -332,14 +338,20 @@ static void a_walking_hart_never_sees_half_built_tables(void **state)
 	void *complaint;
 
 	model_create(HW_GSTAGE_SV48X4, 0);
-	assert_int_equal(model_map(0, GIB_PAGES, target_of(0), PROT_RWX, GIB(1)), STATUS_OK);
+	assert_int_equal(model_map(0, SPLIT_COUNT * 512, target_of(0), PROT_RWX, MIB(2)),
+			 STATUS_OK);
 	churn_done = false;
+	split_now = 0;
 	pthread_create(&walker, NULL, walk_meanwhile, NULL);
 	/* Tables are only collected: this walker never fences. */
-	assert_int_equal(model_unmap(0, KEPT_PAGE), STATUS_OK);
-	assert_int_equal(model_unmap(KEPT_PAGE + 1, GIB_PAGES - KEPT_PAGE - 1), STATUS_OK);
+	for (u64 i = 0; i < SPLIT_COUNT; i++) {
+		__atomic_store_n(&split_now, i, __ATOMIC_RELAXED);
+		assert_int_equal(model_unmap(i * 512 + KEPT_PAGE + 1, 512 - KEPT_PAGE - 1),
+				 STATUS_OK);
+		assert_int_equal(model_unmap(i * 512, KEPT_PAGE), STATUS_OK);
+	}
 	for (unsigned i = 0; i < 3000; i++) {
-		u64 count = 1 + i % 700;
+		u64 count = 1 + i % 80;
 
 		assert_int_equal(
 			model_map(CHURN_PAGE, count, target_of(CHURN_PAGE), PROT_RWX, GIB(1)),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A VM's RAM: its borders, pages on first touch, copies in and out, and giving all of it back. */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -373,6 +374,108 @@ static void harts_that_race_take_no_more_than_one_page(void **state)
 	guest_memory_destroy(&memory);
 }
 
+/* Hart 1 touches an address while hart 0 is zeroing for another touch. */
+static struct {
+	u64 address;
+	pthread_t thread;
+	bool started, waited, done;
+	bool fresh;
+	enum status status;
+} late;
+
+static void note_that_late_waits(void)
+{
+	if (hw_hart_index() == 1)
+		__atomic_store_n(&late.waited, true, __ATOMIC_RELEASE);
+	sched_yield();
+}
+
+static void *touch_late(void *unused)
+{
+	(void)unused;
+	fake_set_hart(1);
+	late.status = guest_memory_touch(&memory, gpa(late.address), &late.fresh);
+	__atomic_store_n(&late.done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void let_late_go_first(void *page, size_t size)
+{
+	(void)page;
+	(void)size;
+	if (late.started)
+		return;
+	late.started = true;
+	pthread_create(&late.thread, NULL, touch_late, NULL);
+	/* On with zeroing once the other hart waits for it, or needs nothing of this one. */
+	while (!__atomic_load_n(&late.waited, __ATOMIC_ACQUIRE) &&
+	       !__atomic_load_n(&late.done, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+static void touch_with_a_late_hart(u64 address, u64 late_address)
+{
+	memset(&late, 0, sizeof(late));
+	late.address = late_address;
+	fake_hooks.pause = note_that_late_waits;
+	fake_hooks.zero_pages = let_late_go_first;
+	assert_true(touch(address));
+	pthread_join(late.thread, NULL);
+	assert_int_equal(late.status, STATUS_OK);
+}
+
+static void a_late_hart_waits_for_a_page_that_is_being_given(void **state)
+{
+	(void)state;
+	hpa_t page;
+
+	start(MIB(16), BASE, MIB(1), HW_GSTAGE_SV39X4);
+	touch(BASE);
+	/* It is the last: nothing is left for the other hart to take. */
+	while (page_free_count() > 1)
+		assert_int_equal(page_alloc(PAGE_ORDER_4K, &page), STATUS_OK);
+	touch_with_a_late_hart(BASE + PAGE_SIZE, BASE + PAGE_SIZE + 8);
+	assert_true(late.waited);
+	assert_false(late.fresh);
+	assert_int_equal(memory.page_count, 2);
+	guest_memory_destroy(&memory);
+}
+
+static void a_late_hart_waits_for_the_large_block_around_its_page(void **state)
+{
+	(void)state;
+	start(MIB(16), BASE, MIB(4), HW_GSTAGE_SV39X4);
+	touch_with_a_late_hart(BASE, BASE + MIB(2) - 1);
+	assert_true(late.waited);
+	assert_false(late.fresh);
+	assert_int_equal(leaf_size(BASE + MIB(1)), MIB(2));
+	assert_int_equal(memory.page_count, 512);
+	finish();
+}
+
+static void a_late_hart_does_not_wait_for_what_it_does_not_need(void **state)
+{
+	(void)state;
+	start(MIB(16), BASE, MIB(4), HW_GSTAGE_SV39X4);
+	touch_with_a_late_hart(BASE, BASE + MIB(2));
+	assert_false(late.waited);
+	assert_true(late.fresh);
+	assert_int_equal(leaf_size(BASE), MIB(2));
+	assert_int_equal(leaf_size(BASE + MIB(2)), MIB(2));
+	finish();
+
+	/* Of one block, where single pages are given. */
+	start(MIB(16), BASE, MIB(4), HW_GSTAGE_SV39X4);
+	page_fail_after(0, 1);
+	touch_with_a_late_hart(BASE, BASE + PAGE_SIZE);
+	assert_false(late.waited);
+	assert_true(late.fresh);
+	assert_int_equal(leaf_size(BASE), KIB(4));
+	assert_int_equal(leaf_size(BASE + PAGE_SIZE), KIB(4));
+	assert_int_equal(memory.page_count, 2);
+	finish();
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Copies.
  */
@@ -536,6 +639,9 @@ int main(void)
 		cmocka_unit_test(one_of_many_harts_maps_a_large_block),
 		cmocka_unit_test(one_of_many_harts_maps_a_page),
 		cmocka_unit_test(harts_that_race_take_no_more_than_one_page),
+		cmocka_unit_test(a_late_hart_waits_for_a_page_that_is_being_given),
+		cmocka_unit_test(a_late_hart_waits_for_the_large_block_around_its_page),
+		cmocka_unit_test(a_late_hart_does_not_wait_for_what_it_does_not_need),
 		cmocka_unit_test(random_copies_agree_with_an_array),
 		cmocka_unit_test(reading_gives_no_pages),
 		cmocka_unit_test(writing_beyond_memory_says_so),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "hyp/dev/vplic.h"
 #include "hyp/dev/vuart.h"
 
 enum { RBR = 0, THR = 0, DLL = 0, IER = 1, DLM = 1, IIR = 2, FCR = 2, LCR, MCR, LSR, MSR, SCR };
@@ -173,6 +174,21 @@ static void registers_keep_the_bits_they_have(void **state)
 	assert_int_equal(get(MSR), MSR_QUIET);
 }
 
+static void a_write_changes_its_own_register_only(void **state)
+{
+	static const u64 kept[] = {IER, LCR, MCR, SCR};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		put(kept[i], 0);
+	for (u64 offset = 0; offset < 8; offset++) {
+		put(offset, 1);
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+			assert_int_equal(get(kept[i]), kept[i] == offset);
+		put(offset, 0);
+	}
+}
+
 static void the_divisor_hides_data_and_ier_only(void **state)
 {
 	(void)state;
@@ -320,6 +336,37 @@ static void clearing_the_transmit_fifo_drops_what_waits(void **state)
 	line.budget = SIZE_MAX;
 	vuart_output_ready(&uart);
 	expect_sent("");
+}
+
+static void clearing_an_empty_transmit_fifo_interrupts_nobody(void **state)
+{
+	(void)state;
+	put(FCR, FIFO_ON);
+	put(IER, IER_THRE);
+	get(IIR);
+	put(FCR, FIFO_ON | CLEAR_TX);
+	assert_false(line.irq);
+	line.budget = 0;
+	put(THR, 'x');
+	put(FCR, FIFO_ON | CLEAR_TX);
+	assert_true(line.irq);
+}
+
+static void fifos_are_cleared_only_when_told_so(void **state)
+{
+	(void)state;
+	put(FCR, FIFO_ON);
+	line.budget = 0;
+	write_text("out");
+	assert_int_equal(receive("in"), 2);
+	put(FCR, FIFO_ON | TRIGGER_8);
+	assert_int_equal(get(LSR), LSR_DR);
+	put(FCR, FIFO_ON | CLEAR_RX);
+	assert_int_equal(get(LSR), 0);
+	assert_int_equal(receive("in"), 2);
+	put(FCR, FIFO_ON | CLEAR_TX);
+	assert_int_equal(get(LSR), LSR_IDLE | LSR_DR);
+	expect_read("in");
 }
 
 static void switching_the_fifos_clears_both(void **state)
@@ -638,9 +685,11 @@ static void reset_forgets_everything_and_lowers_the_wire(void **state)
 	put(IER, 0xf);
 	put(LCR, DLAB | 3);
 	put(DLL, 1);
-	put(MCR, LOOP | 2);
-	line.budget = 0;
+	put(DLM, 1);
+	put(LCR, 3);
 	put(MCR, 3);
+	line.budget = 0;
+	write_text("lost");
 	assert_int_equal(receive("0123456789abcdefgh"), 16);
 	assert_true(line.irq);
 	vuart_reset(&uart);
@@ -650,6 +699,7 @@ static void reset_forgets_everything_and_lowers_the_wire(void **state)
 	reset_state_is_the_data_sheets(state);
 	put(LCR, DLAB);
 	assert_int_equal(get(DLL), 0);
+	assert_int_equal(get(DLM), 0);
 	line.budget = SIZE_MAX;
 	vuart_output_ready(&uart);
 	expect_sent("");
@@ -676,6 +726,52 @@ static void a_driver_recognises_a_16550a(void **state)
 	put(LCR, 0);
 	put(IER, 0x40);
 	assert_int_equal(get(IER), 0);
+}
+
+static struct vplic plic;
+static bool external;
+
+static void set_plic_wire(void *owner, bool level)
+{
+	assert_ptr_equal(owner, &line);
+	vplic_set_level(&plic, VUART_SOURCE, level);
+}
+
+static void set_external(void *owner, unsigned hart, bool level)
+{
+	assert_ptr_equal(owner, &line);
+	assert_int_equal(hart, 0);
+	external = level;
+}
+
+/* The two devices as a VM joins them; in debug builds this takes their locks in order, too. */
+static void an_interrupt_reaches_the_hart_through_the_plic(void **state)
+{
+	static const struct vuart_ops ops = {.transmit = line_transmit,
+					     .set_irq = set_plic_wire,
+					     .receive_ready = line_receive_ready};
+	u64 claim = VPLIC_BASE + 0x201004, value;
+
+	(void)state;
+	external = false;
+	vplic_init(&plic, 1, set_external, &line);
+	vuart_init(&uart, &ops, &line);
+	assert_int_equal(bus_add(&bus, &plic.device), STATUS_OK);
+	assert_true(bus_write(&bus, gpa(VPLIC_BASE + 4 * VUART_SOURCE), 4, 1));
+	assert_true(bus_write(&bus, gpa(VPLIC_BASE + 0x2080), 4, BIT(VUART_SOURCE)));
+
+	put(FCR, FIFO_ON);
+	put(IER, IER_RX);
+	assert_int_equal(receive("ab"), 2);
+	assert_true(external);
+	assert_true(bus_read(&bus, gpa(claim), 4, &value));
+	assert_int_equal(value, VUART_SOURCE);
+	assert_false(external);
+	expect_read("ab");
+	assert_int_equal(receive("c"), 1);
+	assert_false(external);
+	assert_true(bus_write(&bus, gpa(claim), 4, VUART_SOURCE));
+	assert_true(external);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -896,6 +992,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(reset_state_is_the_data_sheets),
 		TEST(registers_keep_the_bits_they_have),
+		TEST(a_write_changes_its_own_register_only),
 		TEST(the_divisor_hides_data_and_ier_only),
 		TEST(bytes_written_arrive_in_order),
 		TEST(bytes_received_are_read_in_order),
@@ -906,6 +1003,8 @@ int main(void)
 		TEST(a_byte_for_a_full_fifo_is_dropped_and_harms_no_other),
 		TEST(the_transmit_fifo_wraps_without_loss),
 		TEST(clearing_the_transmit_fifo_drops_what_waits),
+		TEST(clearing_an_empty_transmit_fifo_interrupts_nobody),
+		TEST(fifos_are_cleared_only_when_told_so),
 		TEST(switching_the_fifos_clears_both),
 		TEST(fcr_bits_count_only_with_the_enable_bit),
 		TEST(received_data_interrupts_at_the_trigger_and_times_out_below),
@@ -925,6 +1024,7 @@ int main(void)
 		TEST(what_the_guest_has_not_read_can_be_taken_back),
 		TEST(reset_forgets_everything_and_lowers_the_wire),
 		TEST(a_driver_recognises_a_16550a),
+		TEST(an_interrupt_reaches_the_hart_through_the_plic),
 		TEST(every_access_is_safe),
 		TEST(random_use_keeps_wire_and_status_true),
 		TEST(no_byte_is_lost_doubled_or_reordered_in_either_direction),
