@@ -29,7 +29,8 @@ OUT := $(if $(DEBUG),$(BUILD)/debug,$(BUILD))
 .SUFFIXES:
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
-MAKEFLAGS += --no-builtin-rules
+jobs := $(or $(filter -j%,$(MAKEFLAGS)),-j$(shell nproc))
+MAKEFLAGS += --no-builtin-rules $(jobs)
 Q := $(if $(V),,@)
 
 # What a goal needs of the host, beyond the compiler.

@@ -52,6 +52,7 @@ start:
 	li	t1, 1
 	amoswap.w t1, t1, (t0)
 	bnez	t1, park
+	rdtime	s1
 
 	/* The image is linked at 0, so each word in the table lacks just the load address. */
 	lla	t0, image_start
@@ -75,7 +76,9 @@ start:
 	addi	t0, t0, 8
 	j	3b
 
-4:	lla	t0, host_trap_vector
+4:	lla	t0, boot_time
+	sd	s1, 0(t0)
+	lla	t0, host_trap_vector
 	csrw	stvec, t0
 	lla	sp, boot_area + HART_AREA_SIZE - HART_RESERVE
 	li	s0, 0			/* the end of the chain of frame pointers */

@@ -51,6 +51,7 @@ struct hw_region {
 
 struct hw_machine {
 	u64 timebase_hz;
+	u64 boot_time; /* when our first instruction ran, in timebase ticks */
 	unsigned hart_count;		/* harts in use; indexes are 0 to hart_count - 1 */
 	u64 hart_id[HW_HART_MAX];	/* the firmware's name for each of them */
 	u32 features;			/* enum hw_feature, those that all harts in use have */
@@ -235,6 +236,10 @@ void hw_serve_pending(void);
 /* Stops or restarts the physical machine. Does not return. */
 _Noreturn void hw_shutdown(void);
 _Noreturn void hw_reboot(void);
+
+/* Unpredictable bytes, different for each caller. False: the machine has no source of them, and the
+ * buffer is as it was. One hart at a time. */
+bool hw_random(void *buffer, size_t length);
 
 /* ------------------------------------------------------------------------------------------------
  * The operator's serial line.

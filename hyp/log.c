@@ -30,8 +30,9 @@ struct line {
 	char bytes[LINE_SIZE];
 };
 
-/* Room for text: what the line end leaves, and a byte for the NUL of vsnprintf(). */
-#define TEXT_SIZE (LINE_SIZE - sizeof(line_end))
+/* The line end overwrites the NUL of vsnprintf(). */
+#define LINE_END_SIZE (sizeof(line_end) - 1)
+#define TEXT_SIZE     (LINE_SIZE - LINE_END_SIZE)
 
 static void line_append_list(struct line *line, const char *format, va_list arguments)
 {
@@ -71,9 +72,9 @@ static void line_defuse(struct line *line)
 static void line_write(struct line *line)
 {
 	line_defuse(line);
-	memcpy(line->bytes + line->length, line_end, sizeof(line_end) - 1);
+	memcpy(line->bytes + line->length, line_end, LINE_END_SIZE);
 	lock_acquire(&line_lock);
-	hw_console_write_all(line->bytes, line->length + sizeof(line_end) - 1);
+	hw_console_write_all(line->bytes, line->length + LINE_END_SIZE);
 	lock_release(&line_lock);
 }
 

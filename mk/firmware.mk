@@ -36,7 +36,7 @@ $(OBJ)/hyp/%.o: LTO := -flto -ffat-lto-objects
 LDFLAGS := $(ARCH) $(OPTIMISE) -g -std=gnu11 -fno-pie -Werror -flto -flto-partition=one \
 	-fstack-protector-strong -ffunction-sections -fdata-sections \
 	-nostdlib -nostartfiles -static -T firmware/hartwood.lds \
-	-Wl,--emit-relocs,-z,max-page-size=4096,--gc-sections,--build-id=none,--fatal-warnings
+	-Wl,--defsym=vfprintf=__i_vfprintf -Wl,--emit-relocs,-z,max-page-size=4096,--gc-sections,--build-id=none,--fatal-warnings
 
 .PHONY: hartwood
 hartwood: $(OUT)/hartwood.bin

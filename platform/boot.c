@@ -22,9 +22,13 @@
 #include "platform/machine.h"
 #include "platform/pagetable.h"
 #include "platform/plic.h"
+#include "platform/random.h"
 
 /* What -fstack-protector compares. */
 u64 __stack_chk_guard;
+
+/* The time CSR at our first instruction; written by firmware/start.S. */
+u64 boot_time;
 
 static const void *fdt;
 static struct discovered found;
@@ -50,6 +54,7 @@ static void __attribute__((noinline)) learn(u64 boot_id, const void *tree)
 {
 	const char *wrong = discover_check_tree(tree);
 
+	machine.boot_time = boot_time;
 	hostsbi_init();
 	if (wrong != NULL)
 		boot_fail("device tree: %s", wrong);
@@ -98,6 +103,10 @@ static void describe_hart(struct hart *hart, const struct discovered_hart *descr
 	hart->id = description->id;
 	hart->node = description->node;
 	hart->plic_context = description->plic_context;
+	if (hart != harts[0] && isalist_is_same(fdt, hart->node, harts[0]->node)) {
+		hart->named = harts[0]->named;
+		return;
+	}
 	isalist_init(&isa);
 	if (!isalist_read(&isa, fdt, description->node))
 		return;
@@ -268,6 +277,7 @@ static _Noreturn void __attribute__((noinline)) bring_up(u64 boot_id)
 	const char *refusal;
 	u64 limit;
 
+	random_init(fdt);
 	find_free_ram();
 	place_harts(boot_id);
 	build_map();

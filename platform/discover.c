@@ -68,6 +68,7 @@ enum status discover(const void *fdt, const struct uart_driver *const *drivers, 
 	enum status status;
 
 	memset(out, 0, sizeof(*out));
+	tree_begin();
 	discover_uart(fdt, drivers, out);
 	status = discover_memory(fdt, out);
 	if (status == STATUS_OK)

@@ -38,8 +38,18 @@ static unsigned find(const struct isalist *list, const char *name)
 {
 	unsigned at = 0;
 
-	while (at < list->length && strcmp(list->names + at, name) != 0)
-		at += (unsigned)strlen(list->names + at) + 1;
+	while (at < list->length) {
+		unsigned i = 0;
+
+		while (list->names[at + i] == name[i] && name[i] != '\0')
+			i++;
+		if (list->names[at + i] == name[i])
+			break;
+		at += i;
+		while (list->names[at] != '\0')
+			at++;
+		at++;
+	}
 	return at;
 }
 
@@ -173,20 +183,22 @@ static bool parse_string(struct isalist *list, const char *s)
 	return isalist_has(list, "i");
 }
 
+/* Strings one after the other; libfdt would look for each from the first one on. */
 static bool read_list(struct isalist *list, const void *fdt, int node)
 {
-	int count = fdt_stringlist_count(fdt, node, "riscv,isa-extensions");
+	int length;
+	const char *name = fdt_getprop(fdt, node, "riscv,isa-extensions", &length);
+	const char *end = name + length;
 
-	for (int i = 0; i < count; i++) {
-		int length;
-		const char *name =
-			fdt_stringlist_get(fdt, node, "riscv,isa-extensions", i, &length);
+	while (name < end) {
+		const char *nul = memchr(name, '\0', (size_t)(end - name));
 
-		if (name != NULL && length > 0)
-			isalist_add(list, name, (size_t)length);
+		if (nul == NULL)
+			break;
+		isalist_add(list, name, (size_t)(nul - name));
+		name = nul + 1;
 	}
-	return count > 0 && tree_has_string(fdt, node, "riscv,isa-base", "rv64i") &&
-	       isalist_has(list, "i");
+	return tree_has_string(fdt, node, "riscv,isa-base", "rv64i") && isalist_has(list, "i");
 }
 
 bool isalist_read(struct isalist *list, const void *fdt, int node)
@@ -197,4 +209,22 @@ bool isalist_read(struct isalist *list, const void *fdt, int node)
 		return read_list(list, fdt, node);
 	string = fdt_stringlist_get(fdt, node, "riscv,isa", 0, NULL);
 	return string != NULL && parse_string(list, string);
+}
+
+static bool is_same_property(const void *fdt, int node, int other, const char *name)
+{
+	int length, other_length;
+	const void *value = fdt_getprop(fdt, node, name, &length);
+	const void *other_value = fdt_getprop(fdt, other, name, &other_length);
+
+	if (value == NULL || other_value == NULL)
+		return value == other_value;
+	return length == other_length && memcmp(value, other_value, (size_t)length) == 0;
+}
+
+bool isalist_is_same(const void *fdt, int node, int other)
+{
+	return is_same_property(fdt, node, other, "riscv,isa-extensions") &&
+	       is_same_property(fdt, node, other, "riscv,isa-base") &&
+	       is_same_property(fdt, node, other, "riscv,isa");
 }

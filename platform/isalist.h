@@ -25,3 +25,6 @@ void isalist_intersect(struct isalist *list, const struct isalist *other);
 /* Adds what the node of a hart tells: "riscv,isa-extensions", or else "riscv,isa". False if it is
  * no RV64I hart or says nothing. */
 bool isalist_read(struct isalist *list, const void *fdt, int node);
+
+/* True if the two nodes tell the same, word for word. */
+bool isalist_is_same(const void *fdt, int node, int other);

@@ -97,6 +97,8 @@ static void name_isa(const void *fdt, struct hart *const *harts, unsigned count)
 	isalist_init(&isa);
 	isalist_read(&isa, fdt, harts[0]->node);
 	for (unsigned i = 1; i < count; i++) {
+		if (isalist_is_same(fdt, harts[i]->node, harts[0]->node))
+			continue;
 		isalist_init(&other);
 		isalist_read(&other, fdt, harts[i]->node);
 		isalist_intersect(&isa, &other);

@@ -121,6 +121,48 @@ static void say_registers(const struct panic_frame *frame)
 		    i % 4 == 3 || i == 31 ? "\r\n" : "");
 }
 
+/* The place of a call, by its return address: two bytes back is in the call instruction in any
+ * case, while the return address itself may be the next function's if the called one does not
+ * return. */
+static void say_call(u64 return_address)
+{
+	if (is_text(return_address))
+		say(" 0x%llx", (unsigned long long)linked(return_address - 2));
+}
+
+#ifdef HW_DEBUG
+
+/* Frame pointers: the return address lies below the frame, the caller's frame pointer below that
+ * (RISC-V ELF psABI, "Frame Pointer Convention"). A function that calls none keeps its return
+ * address in ra and has just the frame pointer there. */
+static void say_callers(u64 sp, u64 fp, u64 ra)
+{
+	u64 low, high;
+
+	say("called from, innermost first (addr2line -e build/hartwood.elf):\r\n ");
+	say_call(ra);
+	if (!stack_of(sp, &low, &high))
+		high = low = 0;
+	low = max_u64(low, sp);
+	for (unsigned i = 0; i < BACKTRACE_MAX; i++) {
+		const u64 *frame = (const u64 *)fp;
+
+		if (fp < low + 16 || fp > high || !is_aligned(fp, 16))
+			break;
+		low = fp;
+		fp = frame[-2];
+		if (is_text(frame[-1]))
+			say_call(frame[-1]);
+		else if (i == 0)
+			fp = frame[-1];
+		else
+			break;
+	}
+	say("\r\n");
+}
+
+#else
+
 /* Return addresses follow a jal or jalr that writes ra: of four bytes, or c.jalr of two. */
 static bool follows_call(u64 address)
 {
@@ -134,35 +176,6 @@ static bool follows_call(u64 address)
 	       (code[-1] & 0xf07f) == 0x9002;
 }
 
-#ifdef HW_DEBUG
-
-/* Frame pointers: the return address lies below the frame, the caller's frame pointer below that
- * (RISC-V ELF psABI, "Frame Pointer Convention"). */
-static void say_callers(u64 sp, u64 fp, u64 ra)
-{
-	u64 low, high;
-
-	say("called from, innermost first (addr2line -e build/hartwood.elf):\r\n ");
-	if (is_text(ra))
-		say(" 0x%llx", (unsigned long long)linked(ra));
-	if (stack_of(sp, &low, &high)) {
-		low = max_u64(low, sp);
-		for (unsigned i = 0; i < BACKTRACE_MAX; i++) {
-			if (fp < low + 16 || fp > high || !is_aligned(fp, 16))
-				break;
-			ra = ((const u64 *)fp)[-1];
-			low = fp;
-			fp = ((const u64 *)fp)[-2];
-			if (!is_text(ra))
-				break;
-			say(" 0x%llx", (unsigned long long)linked(ra));
-		}
-	}
-	say("\r\n");
-}
-
-#else
-
 /* Without frame pointers, every word on the stack that could be a return address. */
 static void say_callers(u64 sp, u64 fp, u64 ra)
 {
@@ -171,20 +184,18 @@ static void say_callers(u64 sp, u64 fp, u64 ra)
 
 	(void)fp;
 	say("possibly called from, innermost first (addr2line -e build/hartwood.elf):\r\n ");
-	if (is_text(ra))
-		say(" 0x%llx", (unsigned long long)linked(ra));
-	if (stack_of(sp, &low, &high)) {
-		for (u64 at = align_up(max_u64(low, sp), 8); at < high; at += 8) {
-			u64 word = *(const u64 *)at;
+	say_call(ra);
+	if (!stack_of(sp, &low, &high))
+		high = low = 0;
+	for (u64 at = align_up(max_u64(low, sp), 8); at < high && count < BACKTRACE_MAX; at += 8) {
+		u64 word = *(const u64 *)at;
 
-			if (!follows_call(word) || count++ == BACKTRACE_MAX)
-				continue;
-			say(" 0x%llx", (unsigned long long)linked(word));
-		}
+		if (!follows_call(word))
+			continue;
+		say_call(word);
+		count++;
 	}
-	if (count > BACKTRACE_MAX)
-		say(" ...");
-	say("\r\n");
+	say(count == BACKTRACE_MAX ? " ...\r\n" : "\r\n");
 }
 
 #endif
@@ -244,4 +255,12 @@ void panic_report_stack(const struct panic_frame *frame)
 	begin(frame);
 	say("a function wrote beyond its stack frame\r\n");
 	end(frame);
+}
+
+/* How the C library's random number generator ends without entropy. */
+int raise(int number);
+__attribute__((used)) int raise(int number)
+{
+	(void)number;
+	check_failed(__FILE__, __LINE__, "the C library gave up");
 }

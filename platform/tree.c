@@ -9,6 +9,48 @@
 #include <string.h>
 
 #define CELLS_MAX 4 /* of an address or a size; PCI has 3 */
+#define DEPTH_MAX 16
+
+/* The path to the node asked for last: offsets from the root down. libfdt finds a node's parent by
+ * walking the tree from its beginning, twice; here one walk answers for all that is above a node.
+ */
+static struct {
+	int nodes[DEPTH_MAX];
+	int depth; /* of the last one; -1 before the first walk */
+} path_cache = {.depth = -1};
+
+void tree_begin(void)
+{
+	path_cache.depth = -1;
+}
+
+static bool walk_to(const void *fdt, int wanted)
+{
+	int depth = 0;
+
+	path_cache.depth = -1;
+	for (int node = 0; node >= 0 && node <= wanted && depth >= 0 && depth < DEPTH_MAX;
+	     node = fdt_next_node(fdt, node, &depth)) {
+		path_cache.nodes[depth] = node;
+		if (node == wanted) {
+			path_cache.depth = depth;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Negative for the root, and for nodes deeper than any sensible tree has. */
+static int parent_of(const void *fdt, int node)
+{
+	for (int depth = path_cache.depth; depth > 0; depth--) {
+		if (path_cache.nodes[depth] == node)
+			return path_cache.nodes[depth - 1];
+	}
+	if (node <= 0 || !walk_to(fdt, node) || path_cache.depth == 0)
+		return -1;
+	return path_cache.nodes[path_cache.depth - 1];
+}
 
 const char *tree_path(const void *fdt, int node)
 {
@@ -105,7 +147,7 @@ static enum status find_reg(const void *fdt, int node, struct format *format, co
 			    unsigned *count)
 {
 	int length;
-	int parent = fdt_parent_offset(fdt, node);
+	int parent = parent_of(fdt, node);
 	enum status status;
 
 	*count = 0;
@@ -162,8 +204,8 @@ static enum status translate_in_ranges(const void *ranges, unsigned length, stru
 /* From the addresses that the bus's children use to the CPU's. */
 static enum status translate(const void *fdt, int bus, u64 size, u64 *address)
 {
-	for (int parent = fdt_parent_offset(fdt, bus); parent >= 0;
-	     bus = parent, parent = fdt_parent_offset(fdt, bus)) {
+	for (int parent = parent_of(fdt, bus); parent >= 0;
+	     bus = parent, parent = parent_of(fdt, bus)) {
 		int length;
 		const void *ranges = fdt_getprop(fdt, bus, "ranges", &length);
 		struct format child, outer;
@@ -205,7 +247,7 @@ enum status tree_reg(const void *fdt, int node, unsigned index, u64 *base, u64 *
 	/* Without sizes these are no addresses of the CPU's but numbers: hart ids, say. */
 	if (format.size == 0)
 		return STATUS_OK;
-	return translate(fdt, fdt_parent_offset(fdt, node), *size, base);
+	return translate(fdt, parent_of(fdt, node), *size, base);
 }
 
 /* The interrupt parent is the nearest one that the node or something above it names. */
@@ -213,7 +255,7 @@ static int inherited_controller(const void *fdt, int node)
 {
 	u32 phandle;
 
-	for (; node >= 0; node = fdt_parent_offset(fdt, node)) {
+	for (; node >= 0; node = parent_of(fdt, node)) {
 		if (tree_u32(fdt, node, "interrupt-parent", &phandle))
 			return fdt_node_offset_by_phandle(fdt, phandle);
 	}

@@ -9,6 +9,9 @@
 #include "hyp/status.h"
 #include "hyp/types.h"
 
+/* To be called before the first question about a tree, and when it has changed. */
+void tree_begin(void);
+
 /* For messages: the node's path, in a buffer that the next call overwrites. */
 const char *tree_path(const void *fdt, int node);
 

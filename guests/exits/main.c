@@ -9,6 +9,9 @@
  *	exits: <name> <instructions>.<tenth>	the operations of the design's table
  *	exits+: <name> <instructions>.<tenth>	others worth knowing
  *
+ * remote-sfence-self fences one page of 4 KiB; timer-cycle arms for a moment in the past, takes the
+ * interrupt and disarms by a second call; hcsr-refused includes the handler that steps over it.
+ *
  * There is nothing to check, so the last line is `done 0 0`. The number is `-` where the machine at
  *hand has no such operation. On OpenSBI alone the device reads cost what a plain load does: there
  *is no exit.

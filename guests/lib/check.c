@@ -17,6 +17,11 @@ void check_begin(const char *format, ...)
 	open_fault[0] = 0;
 }
 
+const char *check_name(void)
+{
+	return open_name;
+}
+
 void check_want(bool holds, const char *format, ...)
 {
 	va_list list;

@@ -17,6 +17,9 @@
 /* Opens a check. */
 void check_begin(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The name of the check that was opened last. */
+const char *check_name(void);
+
 /* One thing that must hold for the open check; the text says what was the matter. */
 void check_want(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -74,10 +74,12 @@ void trap_panic(const char *why)
 {
 	struct hart *self = hart_self();
 	const struct trap_frame *f = &self->frame;
+	char during[64];
 
+	format_to(during, sizeof(during), "%s", check_name());
 	check_begin("no unexpected trap");
-	check_want(false, "%s: hart %lu scause 0x%lx sepc 0x%lx stval 0x%lx ra 0x%lx sp 0x%lx", why,
-		   self->id, f->scause, f->sepc, f->stval, f->x[1], f->x[2]);
+	check_want(false, "%s on hart %lu in '%s': scause 0x%lx sepc 0x%lx stval 0x%lx ra 0x%lx",
+		   why, self->id, during, f->scause, f->sepc, f->stval, f->x[1]);
 	check_end();
 	check_done();
 }

@@ -21,12 +21,14 @@ static void take_alarms(void *argument)
 
 		sbi_call(SBI_TIME, 0, at, 0, 0, 0);
 		csr_set(sie, (u64)SIP_STIP);
-		csr_set(sstatus, (u64)SSTATUS_SIE);
+		/* Open only after WFI: an alarm between look and sleep would be slept through. */
 		while (self->interrupt_count[IRQ_TIMER] < count + i &&
-		       time_now() < at + WAIT_SECONDS * boot_timebase())
+		       time_now() < at + WAIT_SECONDS * boot_timebase()) {
 			wfi();
+			csr_set(sstatus, (u64)SSTATUS_SIE);
+			csr_clear(sstatus, (u64)SSTATUS_SIE);
+		}
 		now = time_now();
-		csr_clear(sstatus, (u64)SSTATUS_SIE);
 		alarm->early += now < at;
 		if (now - at > alarm->latest && now >= at)
 			alarm->latest = now - at;

@@ -56,6 +56,37 @@ static void test_widths(void)
 	check_end();
 }
 
+/* c.ld and c.sd, and their stack-relative forms, of registers that have four bytes. */
+static void test_compressed_doubles(void)
+{
+	const struct {
+		u32 insn;
+		u64 cause;
+	} forms[] = {{insn_c_double(C_LD, 3, 2, 0), CAUSE_LOAD_ACCESS},	  /* c.ld a1, 0(a0) */
+		     {insn_c_double(C_SD, 3, 2, 0), CAUSE_STORE_ACCESS}}; /* c.sd a1, 0(a0) */
+	static struct probe probe;
+	struct trap_info trap;
+
+	check_begin("odd: compressed doubles of the PLIC come back");
+	for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+		trap = code_try(forms[i].insn, PLIC_PRIORITY(8), 0, &epc);
+		check_came_back(&trap, PLIC_PRIORITY(8), forms[i].cause);
+	}
+	for (u32 rd = 1; rd < 28; rd++) {
+		probe_fill(&probe);
+		probe.before[X_SP] = PLIC_PRIORITY(8);
+		trap = probe_run(&probe, insn_c_ldsp(rd, 0), 28);
+		epc = trap.epc;
+		check_came_back(&trap, PLIC_PRIORITY(8), CAUSE_LOAD_ACCESS);
+	}
+	probe_fill(&probe);
+	probe.before[X_SP] = PLIC_PENDING;
+	trap = probe_run(&probe, insn_c_sdsp(X_A0, 0), 28);
+	epc = trap.epc;
+	check_came_back(&trap, PLIC_PENDING, CAUSE_STORE_ACCESS);
+	check_end();
+}
+
 static void test_store_widths(void)
 {
 	check_begin("odd: stores of every width to the PLIC come back");
@@ -206,6 +237,7 @@ static void test_source_zero(void)
 void test_odd(void)
 {
 	test_widths();
+	test_compressed_doubles();
 	test_store_widths();
 	test_float();
 	test_vector();

@@ -230,6 +230,7 @@ enum status bundle_make_fdt(const struct bundle_vm *vm,
 		.context = context,
 	};
 
+	machine.has_rng_seed = hw_random(machine.rng_seed, sizeof(machine.rng_seed));
 	if (vm->fdt)
 		return guest_fdt_adopt(vm->fdt->file.data, vm->fdt->file.size, &machine, buffer,
 				       size, length);

@@ -30,7 +30,9 @@ struct guest_machine {
 	unsigned cpu_count;   /* 1 to GUEST_FDT_CPU_MAX; hart ids are 0 to cpu_count - 1 */
 	const char *bootargs; /* NULL: none */
 	gpa_t ramdisk;
-	u64 ramdisk_size; /* bytes, 0: none */
+	u64 ramdisk_size;  /* bytes, 0: none */
+	bool has_rng_seed; /* something unpredictable to begin with */
+	u8 rng_seed[32];
 
 	/* Adds nodes to the open /soc node by libfdt's sequential functions (fdt_begin_node() and
 	 * so on). Returns 0 or libfdt's error. May be NULL. At most GUEST_FDT_DEVICES_SIZE bytes.

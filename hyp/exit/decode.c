@@ -138,8 +138,9 @@ static bool decode(u32 instruction, struct access *access)
 
 bool decode_transformed_any(u64 htinst, struct access *access)
 {
-	/* All 64 bits count: with any of the upper ones set it is something not defined yet. */
-	if (htinst >> 32 != 0 || !(htinst & 1) || !decode((u32)htinst | 2, access))
+	/* All 64 bits count: with any of the upper ones set it is something not defined yet. That
+	 * bit 0 is set is part of every opcode. */
+	if (htinst >> 32 != 0 || !decode((u32)htinst | 2, access))
 		return false;
 	/* Bit 1 is clear if the instruction was a compressed one. */
 	access->length = 2 + (unsigned)(htinst & 2);

@@ -96,7 +96,9 @@ static NOINLINE bool guest_page_fault(struct vcpu *vcpu, u64 scause, u32 registe
 	gpa_t address;
 	enum walk walk = locate(vcpu, virtual, &address);
 
-	if (walk == WALK_FOUND && !is_ram(vcpu, address)) {
+	/* No device can be executed, and there is no instruction to look at. */
+	if (walk == WALK_FOUND && scause != CAUSE_FETCH_GUEST_PAGE_FAULT &&
+	    !is_ram(vcpu, address)) {
 		switch (mmio_access(vcpu, scause, address, registers)) {
 		case MMIO_DONE:
 			return true;

@@ -15,6 +15,7 @@
 #include "hyp/vm/pcpu.h"
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vm/stats.h"
 #include "hyp/vm/timer.h"
 #include "hyp/vm/vcpu_load.h"
 
@@ -227,11 +228,14 @@ static enum status begin_loading(struct guest *guest)
 				     mode);
 	if (status != STATUS_OK)
 		return status;
+	guest->has_memory = true;
 	vplic_reset(&guest->plic);
 	vuart_reset(&guest->uart);
 	memset(guest->last_vcpu, 0, sizeof(guest->last_vcpu));
-	for (unsigned i = 0; i < guest->vm.vcpu_count; i++)
+	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
 		guest->vcpus[i]->hsm = HSM_STOPPED;
+		memset(guest->vcpus[i]->exit_count, 0, sizeof(guest->vcpus[i]->exit_count));
+	}
 	guest->end = VM_END_NONE;
 	guest->state = GUEST_LOADING;
 	return guest->config.loader.begin(guest->config.loader.context, &guest->memory);
@@ -273,6 +277,8 @@ static void start_boot_vcpu(struct guest *guest, gpa_t entry, gpa_t fdt)
 {
 	/* The guest's clock starts at zero, with the guest (Privileged ISA, "Hypervisor
 	 * Time-Delta Register"). */
+	log_guest(&guest->vm.log, "%s: started %llu ticks after the machine", guest->vm.name,
+		  (unsigned long long)(hw_time() - hw_machine()->boot_time));
 	guest->vm.htimedelta = 0 - hw_time();
 	lock_acquire(&guest->lock);
 	guest->state = GUEST_RUNNING;
@@ -390,9 +396,9 @@ static void free_step(struct guest *guest)
 {
 	enum status status;
 
-	if (guest->memory.size && !guest_memory_destroy_step(&guest->memory))
+	if (guest->has_memory && !guest_memory_destroy_step(&guest->memory))
 		return;
-	guest->memory.size = 0;
+	guest->has_memory = false;
 	if (guest->end != VM_END_REBOOT) {
 		__atomic_store_n(&guest->state, GUEST_OFF, __ATOMIC_RELEASE);
 		return;
@@ -405,6 +411,13 @@ static void free_step(struct guest *guest)
 		fail_loading(guest, status);
 }
 
+static void end_quietly(struct guest *guest)
+{
+	if (guest->end != VM_END_REBOOT)
+		stats_log_exits(&guest->vm);
+	__atomic_store_n(&guest->state, GUEST_FREEING, __ATOMIC_RELEASE);
+}
+
 /* True: a step was done, or something that another hart does is being waited for. */
 static bool work_on(struct guest *guest)
 {
@@ -414,7 +427,9 @@ static bool work_on(struct guest *guest)
 		return true;
 	case GUEST_ENDING:
 		if (is_quiet(guest))
-			__atomic_store_n(&guest->state, GUEST_FREEING, __ATOMIC_RELEASE);
+			end_quietly(guest);
+		else
+			hw_pause();
 		return true;
 	case GUEST_FREEING:
 		free_step(guest);

@@ -66,6 +66,7 @@ struct guest {
 	unsigned active_count; /* vCPUs that are not OFF */
 
 	struct guest_memory memory;
+	bool has_memory; /* it has been created and not been destroyed yet */
 	struct bus bus;
 	struct vplic plic;
 	struct vuart uart;

@@ -292,6 +292,8 @@ void sched_idle(struct pcpu *pcpu)
 	if (nothing) {
 		pcpu_update_timer(pcpu);
 		hw_wait();
+	} else {
+		hw_pause(); /* another hart is at the work */
 	}
 	pcpu->timer_set = PCPU_TIMER_UNKNOWN;
 	hw_serve_pending();

@@ -30,6 +30,7 @@ TARGETS = [
     ("timer-cycle", "SBI timer armed, taken, disarmed", 200),
 ]
 BOOT_TARGET = 1.02
+BOOT_SEEDS = [1, 2, 3, 4, 5]
 
 
 def measure(name, **arguments):
@@ -45,9 +46,14 @@ def measure(name, **arguments):
             {key: value for kind, key, value in found if kind == "exits+"}, text)
 
 
-def boot_clock(name, **arguments):
-    """The guest's uptime at the end of the initramfs, in seconds, and the log."""
-    machine = hartwood.Machine(name=f"bench-{name}", smp=1, args=ICOUNT, lifetime=900, **arguments)
+def boot_clock(name, seed, **arguments):
+    """The guest's uptime at the end of the initramfs, in seconds, and the log.
+
+    The kernel's own work depends a little on the random numbers that it is given, so the emulator's
+    generator and clock are fixed, too, and more than one seed is tried.
+    """
+    args = ICOUNT + ["-seed", str(seed), "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+    machine = hartwood.Machine(name=f"bench-{name}", smp=1, args=args, lifetime=900, **arguments)
     try:
         match = machine.expect(r"Hartwood guest: .*, up ([\d.]+) s", timeout=880)
         return float(match.group(1)), machine.text()
@@ -92,16 +98,23 @@ def boots(lines):
     """The same kernel, initramfs, arguments and memory, with and without us."""
     bootargs = "console=ttyS0"
     bundle = hartwood.linux_bundle(hartwood.LOGS / "bench-linux.dtb", cpus=1, memory=512 << 20)
-    native, _ = boot_clock("linux-native", kernel=hartwood.LINUX, bundle=hartwood.INITRD,
-                           cpu="rv64,h=off", mem="512M", append=bootargs)
-    ours, log = boot_clock("linux-hartwood", bundle=bundle, mem="1G")
-    ratio = ours / native
-    start = re.search(r"after (\d+) ticks", log)
+    native, ours = [], []
+    for seed in BOOT_SEEDS:
+        clock, _ = boot_clock("linux-native", seed, kernel=hartwood.LINUX, bundle=hartwood.INITRD,
+                              cpu="rv64,h=off", mem="512M", append=bootargs)
+        native.append(clock)
+        clock, log = boot_clock("linux-hartwood", seed, bundle=bundle, mem="1G")
+        ours.append(clock)
+    start = re.search(r"started (\d+) ticks after", log)
     if start:
         lines.append(f"from our first instruction to the guest's: {int(start.group(1)) * 100} "
-                     "(to a tick of 100; it is the copying of the images)")
-    lines.append(f"Debian boot to the end of the initramfs: {native:.2f} s of guest clock alone, "
-                 f"{ours:.2f} s here: {ratio:.3f} times (target {BOOT_TARGET})"
+                     "(in steps of 100), nearly all to copy the images")
+    ratio = sum(ours) / sum(native)
+    lines.append("Debian boot to the end of the initramfs, guest clock with seeds "
+                 f"{BOOT_SEEDS[0]} to {BOOT_SEEDS[-1]}:")
+    lines.append("  alone    " + " ".join(f"{clock:.2f}" for clock in native) + " s")
+    lines.append("  Hartwood " + " ".join(f"{clock:.2f}" for clock in ours) + " s: "
+                 f"{ratio:.3f} times (target {BOOT_TARGET})"
                  + ("" if ratio <= BOOT_TARGET else "  missed"))
     return ratio > BOOT_TARGET
 

@@ -209,7 +209,7 @@ static bool oracle_decode(u32 bits, struct access *access)
 	memset(access, 0, sizeof(*access));
 	access->kind = kinds[row->class];
 	access->width = (oracle_has(row, 'w') ? 1u << oracle_field(row, 'w', bits) : row->width);
-	access->sign_extend = row->class == INT_LOAD;
+	access->sign_extend = row->class == INT_LOAD || row->class == ATOMIC;
 	access->reg = oracle_register(row, store ? 'T' : 'D', bits);
 	access->length = (bits & 3) == 3 ? 4 : 2;
 	access->base = oracle_register(row, 'S', bits);

@@ -21,15 +21,11 @@ static int setup(void **state)
 	return 0;
 }
 
-static bool sign_matters(const struct access *access)
-{
-	return access->kind == ACCESS_LOAD;
-}
-
 static bool same(const struct access *a, const struct access *b)
 {
 	return a->kind == b->kind && a->width == b->width && a->reg == b->reg &&
-	       a->length == b->length && (!sign_matters(a) || a->sign_extend == b->sign_extend);
+	       a->length == b->length &&
+	       (a->kind == ACCESS_STORE || a->sign_extend == b->sign_extend);
 }
 
 static void check_raw(u32 bits)

@@ -4,6 +4,7 @@
  * while tables change. Random changes are in test_gstage_random.c.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -295,29 +296,34 @@ static void hgatp_holds_mode_vmid_and_root(void **state)
  * A second hart that walks while the tables change.
  */
 
-#define CHURN_PAGE 1001 /* comes and goes */
+#define CHURN_PAGE (2 * GIB_PAGES + 100) /* comes and goes, with its tables */
 
 /* Leaves that are split, one after the other, around a page that stays mapped. */
-#define SPLIT_COUNT 1000
-#define KEPT_PAGE   77
+#define SPLIT_COUNT 300
+#define KEPT_PAGE   500 /* written late when a table is filled */
 
 static bool churn_done;
-static u64 split_now;
+static bool walker_ended;
+static u64 split_now, split_seen;
 
 static u64 target_of(u64 page)
 {
 	return GIB(4) + page * PAGE_SIZE;
 }
 
-static void *walk_meanwhile(void *unused)
+static bool walker_has_ended(void)
+{
+	return __atomic_load_n(&walker_ended, __ATOMIC_RELAXED);
+}
+
+static const char *walk_until_done(void)
 {
 	u64 value = model_hgatp();
 	struct fake_translation seen;
 
-	(void)unused;
-	fake_set_hart(1);
 	while (!__atomic_load_n(&churn_done, __ATOMIC_ACQUIRE)) {
-		u64 kept = __atomic_load_n(&split_now, __ATOMIC_RELAXED) * 512 + KEPT_PAGE;
+		u64 split = __atomic_load_n(&split_now, __ATOMIC_RELAXED);
+		u64 kept = split * 512 + KEPT_PAGE;
 
 		if (fake_walk_gstage(value, kept * PAGE_SIZE, &seen) != FAKE_WALK_OK ||
 		    seen.address.value != target_of(kept))
@@ -327,8 +333,20 @@ static void *walk_meanwhile(void *unused)
 		if (walk == FAKE_WALK_MALFORMED ||
 		    (walk == FAKE_WALK_OK && seen.address.value != target_of(CHURN_PAGE)))
 			return "half-built tables were seen";
+		__atomic_store_n(&split_seen, split, __ATOMIC_RELAXED);
 	}
 	return NULL;
+}
+
+static void *walk_meanwhile(void *unused)
+{
+	const char *complaint;
+
+	(void)unused;
+	fake_set_hart(1);
+	complaint = walk_until_done();
+	__atomic_store_n(&walker_ended, true, __ATOMIC_RELAXED);
+	return (void *)complaint;
 }
 
 static void a_walking_hart_never_sees_half_built_tables(void **state)
@@ -340,18 +358,22 @@ static void a_walking_hart_never_sees_half_built_tables(void **state)
 	model_create(HW_GSTAGE_SV48X4, 0);
 	assert_int_equal(model_map(0, SPLIT_COUNT * 512, target_of(0), PROT_RWX, MIB(2)),
 			 STATUS_OK);
-	churn_done = false;
+	churn_done = walker_ended = false;
 	split_now = 0;
+	split_seen = SPLIT_COUNT;
 	pthread_create(&walker, NULL, walk_meanwhile, NULL);
 	/* Tables are only collected: this walker never fences. */
 	for (u64 i = 0; i < SPLIT_COUNT; i++) {
 		__atomic_store_n(&split_now, i, __ATOMIC_RELAXED);
+		/* It is looking: split under its eyes. */
+		while (__atomic_load_n(&split_seen, __ATOMIC_RELAXED) != i && !walker_has_ended())
+			sched_yield();
 		assert_int_equal(model_unmap(i * 512 + KEPT_PAGE + 1, 512 - KEPT_PAGE - 1),
 				 STATUS_OK);
 		assert_int_equal(model_unmap(i * 512, KEPT_PAGE), STATUS_OK);
 	}
 	for (unsigned i = 0; i < 3000; i++) {
-		u64 count = 1 + i % 80;
+		u64 count = 1 + i % 700;
 
 		assert_int_equal(
 			model_map(CHURN_PAGE, count, target_of(CHURN_PAGE), PROT_RWX, GIB(1)),

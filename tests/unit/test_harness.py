@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-import conftest
+import cmocka
 import hartwood
 
 PROLOGUE = """
@@ -33,7 +33,7 @@ def run_tests(directory, source):
     """Builds the program, lets pytest run it in a tree of its own; gives status and output."""
     tests = directory / "tests" / "unit"
     tests.mkdir(parents=True)
-    for name in ("conftest.py", "hartwood.py"):
+    for name in ("conftest.py", "cmocka.py", "hartwood.py"):
         shutil.copy(hartwood.TOP / "tests" / name, directory / "tests")
     (tests / "test_x.c").write_text(PROLOGUE + source)
     (directory / "build" / "host").mkdir(parents=True)
@@ -79,6 +79,11 @@ CASES = {
         "int main(void) { const struct CMUnitTest t[] = { cmocka_unit_test(good) };\n"
         "const struct CMUnitTest u[] = { cmocka_unit_test(other) }; (void)u;\n"
         "return cmocka_run_group_tests(t, NULL, NULL); }\n", "2 passed, 1 failed"),
+    "a test whose name the source does not show": (
+        "#define A(x, y) cmocka_unit_test(x##y)\n"
+        "static void bad(void **s) { (void)s; assert_true(0); }\n" + GOOD +
+        "int main(void) { const struct CMUnitTest t[] = { cmocka_unit_test(good), A(b, ad) };\n"
+        "return cmocka_run_group_tests(t, NULL, NULL); }\n", "1 passed, 1 failed"),
     "failure by exit status alone": (GOOD + program("good", end="3"), "1 passed, 1 failed"),
 }
 
@@ -94,7 +99,7 @@ def test_outcome_is_counted(tmp_path, what):
 def test_a_run_of_nothing_fails(tmp_path):
     tests = tmp_path / "tests"
     tests.mkdir()
-    for name in ("conftest.py", "hartwood.py"):
+    for name in ("conftest.py", "cmocka.py", "hartwood.py"):
         shutil.copy(hartwood.TOP / "tests" / name, tests)
     (tests / "test_nothing.py").write_text("import pytest\n\ndef test_x():\n\tpytest.skip('no')\n")
     status, output = run_pytest(tmp_path)
@@ -104,4 +109,4 @@ def test_a_run_of_nothing_fails(tmp_path):
 def test_names_are_found_behind_a_macro():
     source = ("#define T(a) \\\n  cmocka_unit_test_setup(a, b)\n#define U(a) (a)\n"
               "T(one), cmocka_unit_test( two ), U(three), cmocka_unit_test_teardown(four,\n e)")
-    assert conftest.cmocka_tests(source) == ["one", "two", "four"]
+    assert cmocka.test_names(source) == ["one", "two", "four"]

@@ -2,6 +2,7 @@
 /* The ISA as harts' nodes tell it. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the target tests share: bundles that go when the test has passed, and bare guests run to
+their end."""
+
+import re
+
+import pytest
+
+import hartwood
+
+BUNDLES = hartwood.BUILD / "test-bundles"
+
+
+class Report:
+    """What a bare guest said of its checks (guests/lib/check.h)."""
+
+    def __init__(self, text):
+        lines = text.replace("\r", "").split("\n")
+        self.ok = [line[3:] for line in lines if line.startswith("ok ")]
+        self.failed = [line[7:] for line in lines if line.startswith("not ok ")]
+        self.skipped = [line[5:] for line in lines if line.startswith("skip ")]
+        self.done = re.findall(r"^done (\d+) (\d+)$", "\n".join(lines), re.M)
+
+    def check(self, tail=""):
+        """Fails with each check that failed, or with the end of the log if the guest got lost."""
+        assert not self.failed, "\n".join(["checks that failed:", *self.failed])
+        assert len(self.done) == 1, f"{len(self.done)} 'done' lines\n{tail}"
+        assert self.done[0] == (str(len(self.ok)), "0"), (
+            f"'done {' '.join(self.done[0])}' after {len(self.ok)} checks that passed\n{tail}")
+
+
+@pytest.fixture
+def bundle_path(request):
+    """bundle_path() gives a new path for a bundle, which is removed after the test."""
+    paths = []
+    stem = re.sub(r"[^\w.=-]+", "_", request.node.name)
+
+    def new():
+        BUNDLES.mkdir(parents=True, exist_ok=True)
+        paths.append(BUNDLES / f"{stem}.{len(paths) + 1}.dtb")
+        return paths[-1]
+
+    yield new
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def run_guest(boot, bundle_path):
+    """run_guest(name, ...) runs guests/NAME as the only VM until the machine is off, and gives its
+    Report, the machine in .machine. args are the guest's, qemu are more of QEMU's."""
+
+    def run(name, args=None, cpus=1, memory=64 << 20, more="", qemu=(), timeout=180, **machine):
+        blob = hartwood.bundle(bundle_path(), hartwood.guest(name), cpus=cpus, memory=memory,
+                               bootargs=args, more=more)
+        machine.setdefault("mem", "512M")
+        running = boot(bundle=blob, lifetime=timeout + 20, args=qemu, **machine)
+        status = running.wait_end(timeout)
+        report = Report(running.text())
+        report.machine = running
+        assert status == 0, f"QEMU ended with status {status}\n{running.tail()}"
+        return report
+
+    return run
