@@ -30,8 +30,10 @@ image_start:
 	.ascii	"RSC\x05"
 	.word	0			/* no PE header */
 
-/* State that firmware may have left otherwise. */
+/* State that firmware may have left otherwise. The image was stored by one hart, and each has to make
+ * its own fetches see that (Unprivileged ISA, "Zifencei"); QEMU's always do. */
 	.macro	init_hart
+	fence.i
 	csrw	sie, zero
 	li	t0, SSTATUS_CLEAR
 	csrc	sstatus, t0

@@ -69,7 +69,7 @@ enum status discover(const void *fdt, const struct uart_driver *const *drivers, 
 
 	memset(out, 0, sizeof(*out));
 	tree_begin();
-	discover_uart(fdt, drivers, out);
+	discover_uart(fdt, chosen, drivers, out);
 	status = discover_memory(fdt, out);
 	if (status == STATUS_OK)
 		status = discover_harts(fdt, boot_id, out);

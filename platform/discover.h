@@ -60,6 +60,6 @@ enum status discover(const void *fdt, const struct uart_driver *const *drivers, 
 /* The parts of discover(), each in a file of its own. */
 enum status discover_memory(const void *fdt, struct discovered *out) MUST_CHECK;
 enum status discover_harts(const void *fdt, u64 boot_id, struct discovered *out) MUST_CHECK;
-void discover_uart(const void *fdt, const struct uart_driver *const *drivers,
+void discover_uart(const void *fdt, int chosen, const struct uart_driver *const *drivers,
 		   struct discovered *out);
 void discover_contexts(const void *fdt, struct discovered *out);

@@ -82,8 +82,10 @@ enum status discover_harts(const void *fdt, u64 boot_id, struct discovered *out)
 	}
 	fdt_for_each_subnode(node, fdt, cpus)
 	{
-		if (tree_has_string(fdt, node, "device_type", "cpu") && tree_is_okay(fdt, node))
-			add_hart(fdt, node, boot_id, out);
+		if (!tree_has_string(fdt, node, "device_type", "cpu") || !tree_is_okay(fdt, node))
+			continue;
+		tree_note_child(fdt, cpus, node);
+		add_hart(fdt, node, boot_id, out);
 	}
 	if (!find_timebase(fdt, cpus, out)) {
 		log_error("device tree: /cpus: there is no timebase-frequency");

@@ -92,6 +92,7 @@ static enum status reserve_nodes(const void *fdt, struct discovered *out)
 
 		if (!tree_is_okay(fdt, node))
 			continue;
+		tree_note_child(fdt, parent, node);
 		status = reserve_node(fdt, node, out);
 		if (status != STATUS_OK)
 			return status;
@@ -126,6 +127,7 @@ enum status discover_memory(const void *fdt, struct discovered *out)
 		if (!tree_has_string(fdt, node, "device_type", "memory") ||
 		    !tree_is_okay(fdt, node))
 			continue;
+		tree_note_child(fdt, 0, node);
 		status = add_memory_node(fdt, node, &out->memory);
 		if (status != STATUS_OK)
 			return status;

@@ -126,9 +126,8 @@ static bool try_node(const void *fdt, int node, const struct uart_driver *const 
 }
 
 /* /chosen/stdout-path: a path or an alias, and options behind a colon. */
-static int find_stdout(const void *fdt)
+static int find_stdout(const void *fdt, int chosen)
 {
-	int chosen = fdt_path_offset(fdt, "/chosen");
 	const char *path;
 
 	if (chosen < 0)
@@ -139,10 +138,10 @@ static int find_stdout(const void *fdt)
 	return fdt_path_offset_namelen(fdt, path, (int)strcspn(path, ":"));
 }
 
-void discover_uart(const void *fdt, const struct uart_driver *const *drivers,
+void discover_uart(const void *fdt, int chosen, const struct uart_driver *const *drivers,
 		   struct discovered *out)
 {
-	int node = find_stdout(fdt);
+	int node = find_stdout(fdt, chosen);
 
 	if (node >= 0 && try_node(fdt, node, drivers, out))
 		return;

@@ -55,6 +55,7 @@ void hart_init_csrs(void)
 	/* Whatever ran here before us may have left translations. */
 	hw_hfence_gvma_all();
 	hw_hfence_vvma_all();
+	hw_set_timer(UINT64_MAX);
 	csr_clear(sip, BIT(IRQ_S_SOFT));
 	csr_write(sie, BIT(IRQ_S_SOFT) | BIT(IRQ_S_TIMER) | BIT(IRQ_S_EXT));
 }

@@ -40,16 +40,33 @@ static bool walk_to(const void *fdt, int wanted)
 	return false;
 }
 
-/* Negative for the root, and for nodes deeper than any sensible tree has. */
+/* Where in the cached path the node is, after a walk to it if need be; negative if it is deeper
+ * than in any sensible tree. */
+static int depth_of(const void *fdt, int node)
+{
+	for (int depth = path_cache.depth; depth >= 0; depth--) {
+		if (path_cache.nodes[depth] == node)
+			return depth;
+	}
+	return walk_to(fdt, node) ? path_cache.depth : -1;
+}
+
+/* Negative for the root. */
 static int parent_of(const void *fdt, int node)
 {
-	for (int depth = path_cache.depth; depth > 0; depth--) {
-		if (path_cache.nodes[depth] == node)
-			return path_cache.nodes[depth - 1];
-	}
-	if (node <= 0 || !walk_to(fdt, node) || path_cache.depth == 0)
-		return -1;
-	return path_cache.nodes[path_cache.depth - 1];
+	int depth = depth_of(fdt, node);
+
+	return depth > 0 ? path_cache.nodes[depth - 1] : -1;
+}
+
+void tree_note_child(const void *fdt, int parent, int node)
+{
+	int depth = depth_of(fdt, parent);
+
+	if (depth < 0 || depth + 1 >= DEPTH_MAX)
+		return;
+	path_cache.nodes[depth + 1] = node;
+	path_cache.depth = depth + 1;
 }
 
 const char *tree_path(const void *fdt, int node)

@@ -12,6 +12,10 @@
 /* To be called before the first question about a tree, and when it has changed. */
 void tree_begin(void);
 
+/* Saves the search for the parent of a node whose parent the caller knows, having come from there.
+ */
+void tree_note_child(const void *fdt, int parent, int node);
+
 /* For messages: the node's path, in a buffer that the next call overwrites. */
 const char *tree_path(const void *fdt, int node);
 

@@ -229,9 +229,13 @@ static enum status begin_loading(struct guest *guest)
 	if (status != STATUS_OK)
 		return status;
 	guest->has_memory = true;
-	vplic_reset(&guest->plic);
+	/* The UART first, for a wire that is still high when the PLIC is reset requests anew. */
 	vuart_reset(&guest->uart);
+	vplic_reset(&guest->plic);
 	memset(guest->last_vcpu, 0, sizeof(guest->last_vcpu));
+	/* Harts may still hold translations by the tables of the life before: a new number is
+	 * fenced on first use. */
+	guest->vmid = (struct vmid){0};
 	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
 		guest->vcpus[i]->hsm = HSM_STOPPED;
 		memset(guest->vcpus[i]->exit_count, 0, sizeof(guest->vcpus[i]->exit_count));

@@ -47,7 +47,7 @@ def measure(name, **arguments):
 
 
 def boot_clock(name, seed, **arguments):
-    """The guest's uptime at the end of the initramfs, in seconds, and the log.
+    """The kernel's clock at the end of the initramfs, in seconds, and the log.
 
     The kernel's own work depends a little on the random numbers that it is given, so the emulator's
     generator and clock are fixed, too, and more than one seed is tried.
@@ -55,7 +55,7 @@ def boot_clock(name, seed, **arguments):
     args = ICOUNT + ["-seed", str(seed), "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
     machine = hartwood.Machine(name=f"bench-{name}", smp=1, args=args, lifetime=900, **arguments)
     try:
-        match = machine.expect(r"Hartwood guest: .*, up ([\d.]+) s", timeout=880)
+        match = machine.expect(r"\[ *([\d.]+)\] guest: the initramfs has been", timeout=880)
         return float(match.group(1)), machine.text()
     finally:
         machine.kill()
@@ -96,8 +96,11 @@ def sizes(lines):
 
 def boots(lines):
     """The same kernel, initramfs, arguments and memory, with and without us."""
-    bootargs = "console=ttyS0"
-    bundle = hartwood.linux_bundle(hartwood.LOGS / "bench-linux.dtb", cpus=1, memory=512 << 20)
+    # The self-tests of the kernel's ciphers run beside the boot, on inputs of their own choice, and
+    # finish before its end or not.
+    bootargs = "console=ttyS0 cryptomgr.notests"
+    bundle = hartwood.linux_bundle(hartwood.LOGS / "bench-linux.dtb", bootargs="cryptomgr.notests",
+                                   cpus=1, memory=512 << 20)
     native, ours = [], []
     for seed in BOOT_SEEDS:
         clock, _ = boot_clock("linux-native", seed, kernel=hartwood.LINUX, bundle=hartwood.INITRD,
@@ -112,8 +115,8 @@ def boots(lines):
     ratio = sum(ours) / sum(native)
     lines.append("Debian boot to the end of the initramfs, guest clock with seeds "
                  f"{BOOT_SEEDS[0]} to {BOOT_SEEDS[-1]}:")
-    lines.append("  alone    " + " ".join(f"{clock:.2f}" for clock in native) + " s")
-    lines.append("  Hartwood " + " ".join(f"{clock:.2f}" for clock in ours) + " s: "
+    lines.append("  alone    " + " ".join(f"{clock:.4f}" for clock in native) + " s")
+    lines.append("  Hartwood " + " ".join(f"{clock:.4f}" for clock in ours) + " s: "
                  f"{ratio:.3f} times (target {BOOT_TARGET})"
                  + ("" if ratio <= BOOT_TARGET else "  missed"))
     return ratio > BOOT_TARGET

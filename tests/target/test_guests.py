@@ -40,11 +40,14 @@ FPU = [
     (4, 2, "rva23s64,sstc=off"),
 ]
 SMP = [
-    (1, 1, "rv64", 40),
-    (2, 2, "rva23s64", 40),
-    (4, 2, "rv64", 20),
-    (4, 4, "rv64,sstc=off", 20),
-    (8, 4, "max", 8),
+    (1, 1, "rv64", "rounds=40"),
+    (2, 2, "rva23s64", "rounds=40"),
+    (4, 2, "rv64", "rounds=20"),
+    (4, 4, "rv64,sstc=off", "rounds=20"),
+    (8, 2, "rv64,v=true", "rounds=8"),
+    # More harts than this machine may have processors: who waits for a lock may wait long, and
+    # alarms come late.
+    (8, 4, "max", "rounds=4 start ipi sfence fence-i private plic"),
 ]
 
 
@@ -70,9 +73,9 @@ def test_fpu(run_guest, cpus, smp, cpu):
     report.check(report.machine.tail())
 
 
-@pytest.mark.parametrize("cpus,smp,cpu,rounds", SMP, ids=names(SMP))
-def test_smp(run_guest, cpus, smp, cpu, rounds):
-    report = run_guest("smp", args=f"rounds={rounds}", cpus=cpus, smp=smp, cpu=cpu, timeout=300)
+@pytest.mark.parametrize("cpus,smp,cpu,args", SMP, ids=names(SMP))
+def test_smp(run_guest, cpus, smp, cpu, args):
+    report = run_guest("smp", args=args, cpus=cpus, smp=smp, cpu=cpu, timeout=300)
     report.check(report.machine.tail())
 
 
@@ -131,17 +134,18 @@ def test_unknown_calls_do_not_flood_the_log(run_guest):
     assert len(lines) < 12, "\n".join(lines)
 
 
-@pytest.mark.parametrize("cpus,smp", [(1, 1), (2, 2)])
+@pytest.mark.parametrize("cpus,smp", [(1, 1), (2, 2), (4, 2)])
 @pytest.mark.parametrize("kind", ["cold", "warm"])
 def test_reset_starts_the_guest_from_its_images(boot, bundle_path, kind, cpus, smp):
+    """Often: what is lost once in a while must turn up."""
     blob = hartwood.bundle(bundle_path(), hartwood.guest("sbi"), cpus=cpus,
                            bootargs=f"reboot-{kind}")
-    machine = boot(bundle=blob, smp=smp, mem="512M", lifetime=120)
-    for _ in range(50):
-        machine.expect(r"(?m)^(not )?ok reboot-(cold|warm): this boot's memory[^\n]*\n", 30)
-        assert not machine.child.match.group(1), machine.tail(3)
-        assert machine.child.match.group(2) == kind
-        machine.expect(r"hartwood: guest: restarting: ", 30)
+    machine = boot(bundle=blob, smp=smp, mem="512M", lifetime=180)
+    for count in range(100):
+        # Lines of the hypervisor's, which it holds down, may stand in the middle of a guest's.
+        machine.expect(r"ok reboot-(cold|warm): this boot's memory", 30)
+        assert machine.child.match.group(1) == kind
+        assert not machine.child.before.endswith("not "), f"boot {count}\n{machine.tail(3)}"
 
 
 @pytest.mark.parametrize("group", ["shutdown-failure", "legacy-shutdown"])

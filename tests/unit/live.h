@@ -31,6 +31,7 @@
 #include "hyp/vm/timer.h"
 #include "tests/fake/fake_hw.h"
 #include "tests/fake/fake_random.h"
+#include "tests/unit/live_tlb.h"
 
 #define LIVE_HART_MAX 8
 #define LIVE_VM_MAX   4
@@ -59,7 +60,8 @@ static struct {
 	unsigned holder; /* the hart whose turn it is */
 	bool running;	 /* harts are threads now */
 	bool asleep[LIVE_HART_MAX], gone[LIVE_HART_MAX];
-	bool over; /* all harts sleep, and nothing will wake them */
+	bool over;    /* all harts sleep, and nothing will wake them */
+	bool all_off; /* guest_all_off() was true once */
 	struct fake_random random;
 	u64 turn_count, turn_max;
 	unsigned ticks; /* a turn takes 1 to so many */
@@ -113,7 +115,8 @@ static inline u64 live_next_event(void)
 
 static inline bool live_can_run(unsigned hart)
 {
-	return !live.gone[hart] && (!live.asleep[hart] || live.over || live_is_pending(hart));
+	return !live.gone[hart] && (!live.asleep[hart] || live.over || live.all_off ||
+				    live_is_pending(hart));
 }
 
 /* False: every hart is gone. */
@@ -190,11 +193,13 @@ static inline void live_sleep(void)
 	if (!live.running)
 		return;
 	live.asleep[self] = true;
-	do
+	do {
 		live_turn();
-	while (!live.over && !live_is_pending(self));
+		/* The run loop shuts the machine down only once in the life of a program. */
+		live.all_off |= guest_all_off();
+	} while (!live.over && !live.all_off && !live_is_pending(self));
 	live.asleep[self] = false;
-	if (live.over)
+	if (live.over || live.all_off)
 		hw_shutdown();
 }
 
@@ -220,7 +225,7 @@ static inline void live_run(u64 seed)
 
 	live.random.state = seed;
 	live.turn_count = 0;
-	live.over = false;
+	live.over = live.all_off = false;
 	live.running = true;
 	for (unsigned i = 0; i < count; i++) {
 		live.asleep[i] = live.gone[i] = false;
@@ -314,6 +319,7 @@ static inline u64 live_guest_run(struct vcpu *vcpu)
 	LIVE_CHECK((hw_read_hgatp() & HGATP_PPN_MASK) ==
 		   vcpu->vm->memory->gstage.root.value >> PAGE_SHIFT);
 	LIVE_CHECK(hw_read_hstatus() & HSTATUS_SPV);
+	LIVE_CHECK(!live.all_off);
 	for (;;) {
 		live_turn();
 		u64 scause = live_host_interrupt();
@@ -389,6 +395,7 @@ static inline void live_start(const struct fake_options *options)
 {
 	fake_start_with_pages(options);
 	guest_forget_all();
+	tlb_forget();
 	vmid_init(hw_machine()->vmid_bits);
 	pcpu_init();
 	sched_init();
@@ -527,14 +534,14 @@ static inline u64 live_fault(u64 cause, u64 address, u64 htinst)
 	return cause;
 }
 
-/* A store to guest-physical RAM: faults until something is mapped there. */
+/* A store to guest-physical RAM: faults until the hart sees something there. */
 static inline u64 live_store(struct vcpu *vcpu, u64 address, u64 value)
 {
-	struct gstage_leaf leaf;
+	u64 target = tlb_translate(vcpu, address);
 
-	if (gstage_walk(&vcpu->vm->memory->gstage, gpa(address), &leaf) != STATUS_OK)
+	if (target == TLB_ABSENT)
 		return live_fault(CAUSE_STORE_GUEST_PAGE_FAULT, address, 0x3023);
-	memcpy(hw_ram(leaf.address), &value, sizeof(value));
+	memcpy(hw_ram(hpa(target)), &value, sizeof(value));
 	return LIVE_NEXT;
 }
 
