@@ -33,22 +33,30 @@ hpa_t hw_hpa_of(const void *ram)
 	return hpa((u64)ram);
 }
 
+static inline char *zero_block(char *at, u64 block)
+{
+	__asm__ volatile(".option push\n\t.option arch, +zicboz\n\t"
+			 "cbo.zero (%0)\n\t"
+			 ".option pop"
+			 :
+			 : "r"(at)
+			 : "memory");
+	return at + block;
+}
+
+/* Four blocks a turn: a page has that many and more, whatever power of two up to 1 KiB they are. */
+static void zero_blocks(char *at, const char *end, u64 block)
+{
+	while (at < end)
+		at = zero_block(zero_block(zero_block(zero_block(at, block), block), block), block);
+}
+
 void hw_zero_pages(void *page_aligned, size_t size)
 {
-	char *at = page_aligned;
-	char *end = at + size;
-
-	if (!hw_has(HW_FEATURE_ZICBOZ)) {
-		memset(at, 0, size);
-		return;
-	}
-	for (; at < end; at += machine.cboz_block_size)
-		__asm__ volatile(".option push\n\t.option arch, +zicboz\n\t"
-				 "cbo.zero (%0)\n\t"
-				 ".option pop"
-				 :
-				 : "r"(at)
-				 : "memory");
+	if (hw_has(HW_FEATURE_ZICBOZ) && machine.cboz_block_size <= PAGE_SIZE / 4)
+		zero_blocks(page_aligned, (char *)page_aligned + size, machine.cboz_block_size);
+	else
+		memset(page_aligned, 0, size);
 }
 
 /* In firmware/probe.S. */

@@ -66,9 +66,6 @@ static void give_ram(struct vcpu *vcpu, gpa_t address)
 	 */
 	if (!fresh && !hw_read_htval())
 		hw_hfence_gvma_vmid(vmid);
-	/* The page may have held code of someone else that this hart's fetches still remember. */
-	if (fresh)
-		hw_fence_i();
 }
 
 static bool is_ram(const struct vcpu *vcpu, gpa_t address)

@@ -142,35 +142,38 @@ static void drop_locked(struct ring *ring, size_t count)
 		pop_locked(ring);
 }
 
-/* Hands the UART what it takes. One hart at a time, or bytes would change places; the other's
- * bytes are in the ring and go with this one's. */
+/* Takes what the UART has swallowed out of the ring and fills the chunk again, if it wants more.
+ * Without more to hand over, the offering is over. */
+static size_t next_chunk_locked(struct console *console, u8 *chunk, size_t taken, bool wants_more)
+{
+	size_t count = 0;
+
+	drop_locked(&console->input, taken);
+	if (wants_more)
+		count = peek_locked(&console->input, chunk, CHUNK);
+	console->offering = count != 0;
+	return count;
+}
+
+/* Hands the UART what it takes. One hart at a time, or bytes would change places; what another hart
+ * has received meanwhile is in the ring and goes with this one's. */
 static void offer_input(void *context)
 {
 	struct console *console = context;
 	u8 chunk[CHUNK];
-	size_t count, taken;
+	size_t count = 0, taken;
 
 	lock_acquire(&ui.lock);
-	bool busy = console->offering;
-
-	console->offering = true;
-	count = busy ? 0 : peek_locked(&console->input, chunk, sizeof(chunk));
+	if (!console->offering)
+		count = next_chunk_locked(console, chunk, 0, true);
 	lock_release(&ui.lock);
-	if (busy)
-		return;
 	while (count) {
 		taken = vuart_receive(&console->guest->uart, chunk, count);
 		lock_acquire(&ui.lock);
-		drop_locked(&console->input, taken);
-		count = taken < count ? 0 : peek_locked(&console->input, chunk, sizeof(chunk));
-		if (!count)
-			console->offering = false;
+		count = next_chunk_locked(console, chunk, taken, taken == count);
 		lock_release(&ui.lock);
 		hw_console_resume_input();
 	}
-	lock_acquire(&ui.lock);
-	console->offering = false;
-	lock_release(&ui.lock);
 }
 
 static size_t receive(const char *bytes, size_t length)
@@ -188,22 +191,29 @@ static size_t receive(const char *bytes, size_t length)
 	return console ? taken : length;
 }
 
-/* For SBI console reads: what the UART has not been given, after what it has. */
+/* For SBI console reads: what the UART has been given and its guest has not read, then the rest. It
+ * counts as offering, so that nothing moves from one to the other meanwhile. */
 static size_t take(void *context, u8 *bytes, size_t length)
 {
 	struct console *console = context;
-	size_t count = vuart_take(&console->guest->uart, bytes, length);
+	size_t count, more;
 
 	lock_acquire(&ui.lock);
-	if (!console->offering) {
-		size_t more = peek_locked(&console->input, bytes + count, length - count);
+	bool busy = console->offering;
 
-		drop_locked(&console->input, more);
-		count += more;
-	}
+	console->offering = true;
+	lock_release(&ui.lock);
+	if (busy)
+		return 0; /* the guest will ask again */
+	count = vuart_take(&console->guest->uart, bytes, length);
+	lock_acquire(&ui.lock);
+	more = peek_locked(&console->input, bytes + count, length - count);
+	drop_locked(&console->input, more);
+	console->offering = false;
 	lock_release(&ui.lock);
 	hw_console_resume_input();
-	return count;
+	offer_input(console); /* what came meanwhile */
+	return count + more;
 }
 
 /* ---- Setting up ---- */

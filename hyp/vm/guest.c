@@ -13,6 +13,7 @@
 #include "hyp/mem/page.h"
 #include "hyp/vm/hsm.h"
 #include "hyp/vm/pcpu.h"
+#include "hyp/vm/recycle.h"
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
 #include "hyp/vm/stats.h"
@@ -415,8 +416,14 @@ static void free_step(struct guest *guest)
 		fail_loading(guest, status);
 }
 
+/* Its memory may be given back when no hart can execute from it any more. */
 static void end_quietly(struct guest *guest)
 {
+	if (!guest->recycle_ticket)
+		guest->recycle_ticket = recycle_begin();
+	if (!recycle_is_done(guest->recycle_ticket))
+		return;
+	guest->recycle_ticket = 0;
 	if (guest->end != VM_END_REBOOT)
 		stats_log_exits(&guest->vm);
 	__atomic_store_n(&guest->state, GUEST_FREEING, __ATOMIC_RELEASE);

@@ -66,7 +66,8 @@ struct guest {
 	unsigned active_count; /* vCPUs that are not OFF */
 
 	struct guest_memory memory;
-	bool has_memory; /* it has been created and not been destroyed yet */
+	u64 recycle_ticket; /* while ENDING: see recycle.h; 0: not begun */
+	bool has_memory;    /* it has been created and not been destroyed yet */
 	struct bus bus;
 	struct vplic plic;
 	struct vuart uart;

@@ -19,6 +19,7 @@ struct pcpu {
 	u64 next_wakeup;      /* wait_deadline of the first in waiting */
 	u64 next_poll;	      /* when to look after a console without interrupts */
 	u64 timer_set;	      /* what hw_set_timer() was told last */
+	u64 recycled;	      /* see recycle.h; written by this hart, atomic */
 	const struct vcpu *fp_owner;	 /* whose values are in the FP unit, if that one agrees */
 	const struct vcpu *vector_owner; /* likewise */
 };

@@ -14,6 +14,7 @@
 #include "hyp/sbi/sbi.h"
 #include "hyp/vm/guest.h"
 #include "hyp/vm/hsm.h"
+#include "hyp/vm/recycle.h"
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
 #include "hyp/vm/timer.h"
@@ -42,6 +43,7 @@ static NOINLINE bool host_interrupt(struct vcpu *vcpu, u64 scause)
 		vcpu->exit_count[EXIT_COUNT_OTHER]++;
 		break;
 	}
+	recycle_serve(pcpu);
 	guest_offer_input();
 	requests_serve(vcpu);
 	vcpu_set_wfi_trap(sched_trap_wfi());
@@ -149,6 +151,7 @@ _Noreturn void run_loop(void)
 		if (vcpu)
 			run_vcpu(pcpu, vcpu);
 		drop_ended(pcpu);
+		recycle_serve(pcpu);
 		if (guest_work() || vcpu)
 			continue;
 		/* One hart ends the machine; the others see the same and wait for it. */

@@ -282,6 +282,18 @@ bool sched_tick(struct pcpu *pcpu)
 	return true;
 }
 
+/* WFI also ends for what is delegated to a guest and enabled by it, and the hart still has the
+ * last guest's CSRs (Privileged ISA, "Wait for Interrupt"). When a vCPU that waits is to be woken,
+ * next_wakeup says. */
+static void sleep_undisturbed(void)
+{
+	u64 vsie = hw_read_vsie();
+
+	hw_write_vsie(0);
+	hw_wait();
+	hw_write_vsie(vsie);
+}
+
 void sched_idle(struct pcpu *pcpu)
 {
 	lock_acquire(&sched.lock);
@@ -291,7 +303,7 @@ void sched_idle(struct pcpu *pcpu)
 	lock_release(&sched.lock);
 	if (nothing) {
 		pcpu_update_timer(pcpu);
-		hw_wait();
+		sleep_undisturbed();
 	} else {
 		hw_pause(); /* another hart is at the work */
 	}

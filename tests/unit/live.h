@@ -26,6 +26,7 @@
 #include "hyp/sbi/sbi.h"
 #include "hyp/vm/guest.h"
 #include "hyp/vm/pcpu.h"
+#include "hyp/vm/recycle.h"
 #include "hyp/vm/run.h"
 #include "hyp/vm/sched.h"
 #include "hyp/vm/timer.h"
@@ -459,11 +460,19 @@ static inline void live_start_guests(void)
 		assert_int_equal(guest_start(live.vms[i].guest), STATUS_OK);
 }
 
-/* Does guest_work() on hart 0 until the VM runs (its vCPU 0 is ready) or is off. */
+/* Does guest_work() until the VM runs (its vCPU 0 is ready) or is off, and lets the other harts do
+ * their part of it. */
 static inline void live_load(struct live_vm *vm)
 {
-	while (vm->guest->state != GUEST_RUNNING && guest_work())
-		;
+	unsigned self = hw_hart_index();
+
+	while (vm->guest->state != GUEST_RUNNING && guest_work()) {
+		for (unsigned i = 0; i < hw_machine()->hart_count; i++) {
+			fake_set_hart(i);
+			recycle_serve(pcpu_this());
+		}
+		fake_set_hart(self);
+	}
 }
 
 /* For tests that are the harts themselves: a VM that runs, without threads. */

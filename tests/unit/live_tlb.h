@@ -14,12 +14,15 @@
 #define TLB_MAX	   512
 #define TLB_ABSENT UINT64_MAX
 
+/* Fetched code is not a translation, but is kept and fenced much the same. */
+enum tlb_kind { TLB_G_STAGE, TLB_VS_STAGE, TLB_CODE };
+
 struct tlb_entry {
-	bool vs_stage;
+	enum tlb_kind kind;
 	unsigned vmid;
 	u64 asid;   /* VS-stage */
 	u64 page;   /* guest-physical or guest-virtual */
-	u64 target; /* G-stage: host-physical or TLB_ABSENT; VS-stage: root of the tables used */
+	u64 target; /* G-stage: host-physical or TLB_ABSENT; else what the test gave */
 };
 
 static struct {
@@ -29,28 +32,30 @@ static struct {
 
 static inline bool tlb_covers(const struct fake_fence *fence, const struct tlb_entry *entry)
 {
+	bool same_page = (entry->page ^ fence->address) < PAGE_SIZE;
+	bool g_stage = entry->kind == TLB_G_STAGE;
+	bool ours = entry->vmid == fence->vmid;
+	bool vs_stage = entry->kind == TLB_VS_STAGE && ours;
+
 	switch (fence->kind) {
 	case FAKE_HFENCE_GVMA_ALL:
-		return !entry->vs_stage;
+		return g_stage;
 	case FAKE_HFENCE_GVMA_VMID:
-		return !entry->vs_stage && entry->vmid == fence->vmid;
+		return g_stage && ours;
 	case FAKE_HFENCE_GVMA:
-		return !entry->vs_stage && entry->vmid == fence->vmid &&
-		       (entry->page ^ fence->address) < PAGE_SIZE;
+		return g_stage && ours && same_page;
 	case FAKE_HFENCE_VVMA_ALL:
-		return entry->vs_stage && entry->vmid == fence->vmid;
+		return vs_stage;
 	case FAKE_HFENCE_VVMA_ASID:
-		return entry->vs_stage && entry->vmid == fence->vmid &&
-		       entry->asid == fence->asid;
+		return vs_stage && entry->asid == fence->asid;
 	case FAKE_HFENCE_VVMA:
-		return entry->vs_stage && entry->vmid == fence->vmid &&
-		       (entry->page ^ fence->address) < PAGE_SIZE;
+		return vs_stage && same_page;
 	case FAKE_HFENCE_VVMA_ASID_ADDRESS:
-		return entry->vs_stage && entry->vmid == fence->vmid &&
-		       entry->asid == fence->asid && (entry->page ^ fence->address) < PAGE_SIZE;
-	default:
-		return false;
+		return vs_stage && entry->asid == fence->asid && same_page;
+	case FAKE_FENCE_I:
+		return entry->kind == TLB_CODE;
 	}
+	return false;
 }
 
 static inline void tlb_fence(const struct fake_fence *fence)
@@ -81,21 +86,20 @@ static inline void tlb_forget(void)
 }
 
 /* What the hart has cached, after having cached target if that is nothing yet. */
-static inline u64 tlb_look_up(bool vs_stage, u64 asid, u64 page, u64 target)
+static inline u64 tlb_look_up(enum tlb_kind kind, u64 asid, u64 page, u64 target)
 {
 	unsigned hart = hw_hart_index();
 	unsigned vmid = (unsigned)(fake_csrs(hart)->hgatp >> HGATP_VMID_SHIFT) & 0x3fff;
 	struct tlb_entry *entries = tlbs[hart].entries;
 
 	for (unsigned i = 0; i < tlbs[hart].count; i++)
-		if (entries[i].vs_stage == vs_stage && entries[i].vmid == vmid &&
-		    entries[i].page == page && (!vs_stage || entries[i].asid == asid))
+		if (entries[i].kind == kind && entries[i].vmid == vmid &&
+		    entries[i].page == page && entries[i].asid == asid)
 			return entries[i].target;
 	/* A cache may lose anything at any time. */
 	if (tlbs[hart].count == TLB_MAX)
 		tlbs[hart].count = 0;
-	entries[tlbs[hart].count++] =
-		(struct tlb_entry){vs_stage, vmid, vs_stage ? asid : 0, page, target};
+	entries[tlbs[hart].count++] = (struct tlb_entry){kind, vmid, asid, page, target};
 	return target;
 }
 
@@ -113,7 +117,7 @@ static inline u64 tlb_translate(const struct vcpu *vcpu, u64 address)
 	tlb_absorb_fences();
 	if (gstage_walk(&vcpu->vm->memory->gstage, gpa(page), &leaf) == STATUS_OK)
 		truth = leaf.address.value;
-	u64 cached = tlb_look_up(false, 0, page, truth);
+	u64 cached = tlb_look_up(TLB_G_STAGE, 0, page, truth);
 
 	if (cached != truth && cached != TLB_ABSENT)
 		fake_fail("VM %u reaches %#llx through a stale translation", vcpu->vm->id,
@@ -128,7 +132,7 @@ static inline void tlb_use_virtual(const struct vcpu *vcpu, u64 address)
 	u64 asid = vsatp >> 44 & 0xffff, root = vsatp & ((1ULL << 44) - 1);
 
 	tlb_absorb_fences();
-	if (tlb_look_up(true, asid, align_down(address, PAGE_SIZE), root) != root)
+	if (tlb_look_up(TLB_VS_STAGE, asid, align_down(address, PAGE_SIZE), root) != root)
 		fake_fail("vCPU %u of VM %u is served by another's VS-stage translation",
 			  vcpu->id, vcpu->vm->id);
 }
