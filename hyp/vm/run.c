@@ -18,7 +18,6 @@
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
 #include "hyp/vm/timer.h"
-#include "hyp/vm/units.h"
 #include "hyp/vm/vcpu_load.h"
 
 /* ---- Exits ---- */
@@ -56,8 +55,6 @@ static NOINLINE bool host_interrupt(struct vcpu *vcpu, u64 scause)
 
 static NOINLINE bool exception(struct vcpu *vcpu, u64 scause)
 {
-	if (scause == CAUSE_ILLEGAL_INSTRUCTION && units_claim(vcpu))
-		return true;
 	return exit_exception(vcpu, scause, VCPU_LIGHT_REGISTERS);
 }
 

@@ -41,68 +41,44 @@ void units_save(struct vcpu *vcpu, u64 sstatus)
 		hw_save_vector_csrs(vcpu->vector);
 }
 
-/* Illegal instructions go straight to the guest unless a unit is off that the hart has. */
-static void delegate_illegal(u64 sstatus)
+/* sstatus with one unit on, so that its registers can be loaded. */
+static void switch_on(u64 field, u64 state)
 {
-	bool off = (hw_has(HW_FEATURE_F) && (sstatus & SSTATUS_FS) == FS(EXT_OFF)) ||
-		   (hw_has(HW_FEATURE_V) && (sstatus & SSTATUS_VS) == VS(EXT_OFF));
-	u64 hedeleg = hw_machine()->hedeleg;
-
-	if (off)
-		hedeleg &= ~BIT(CAUSE_ILLEGAL_INSTRUCTION);
-	hw_write_hedeleg(hedeleg);
+	hw_write_sstatus((hw_read_sstatus() & ~field) | state);
 }
 
-u64 units_load(struct vcpu *vcpu)
+static void load_fp(struct pcpu *pcpu, struct vcpu *vcpu)
 {
-	const struct pcpu *pcpu = pcpu_this();
-	u64 fields = 0;
-
-	if (holds_fp(pcpu, vcpu))
-		fields |= FS(EXT_CLEAN);
-	if (holds_vector(pcpu, vcpu))
-		fields |= VS(EXT_CLEAN);
-	delegate_illegal(fields);
-	return fields;
-}
-
-static void claim_fp(struct pcpu *pcpu, struct vcpu *vcpu)
-{
-	u64 sstatus = hw_read_sstatus() & ~SSTATUS_FS;
-
-	hw_write_sstatus(sstatus | FS(EXT_INITIAL));
+	switch_on(SSTATUS_FS, FS(EXT_INITIAL));
 	hw_restore_fp(vcpu->fp);
-	hw_write_sstatus(sstatus | FS(EXT_CLEAN));
 	pcpu->fp_owner = vcpu;
 	vcpu->fp_hart = (s32)pcpu->index;
 }
 
-static void claim_vector(struct pcpu *pcpu, struct vcpu *vcpu)
+static void load_vector(struct pcpu *pcpu, struct vcpu *vcpu)
 {
-	u64 sstatus = hw_read_sstatus() & ~SSTATUS_VS;
-
-	hw_write_sstatus(sstatus | VS(EXT_INITIAL));
+	switch_on(SSTATUS_VS, VS(EXT_INITIAL));
 	hw_restore_vector(vcpu->vector);
-	hw_write_sstatus(sstatus | VS(EXT_CLEAN));
 	pcpu->vector_owner = vcpu;
 	vcpu->vector_hart = (s32)pcpu->index;
 }
 
-bool units_claim(struct vcpu *vcpu)
+u64 units_load(struct vcpu *vcpu)
 {
 	struct pcpu *pcpu = pcpu_this();
-	u64 wanted = hw_read_vsstatus();
-	u64 sstatus = hw_read_sstatus();
-	bool fp = hw_has(HW_FEATURE_F) && (wanted & SSTATUS_FS) && !(sstatus & SSTATUS_FS);
-	bool vector = hw_has(HW_FEATURE_V) && (wanted & SSTATUS_VS) && !(sstatus & SSTATUS_VS);
+	u64 fields = 0;
 
-	if (fp)
-		claim_fp(pcpu, vcpu);
-	if (vector)
-		claim_vector(pcpu, vcpu);
-	if (fp || vector)
-		delegate_illegal(hw_read_sstatus());
-	return fp || vector;
+	if (hw_has(HW_FEATURE_F)) {
+		if (!holds_fp(pcpu, vcpu))
+			load_fp(pcpu, vcpu);
+		fields |= FS(EXT_CLEAN);
+	}
+	if (hw_has(HW_FEATURE_V)) {
+		if (!holds_vector(pcpu, vcpu))
+			load_vector(pcpu, vcpu);
+		fields |= VS(EXT_CLEAN);
+	}
+	return fields;
 }
 
 void units_reset(struct vcpu *vcpu)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Floating-point and vector state. Saved when a vCPU that changed it leaves its hart, so that it
- * can go on anywhere; loaded when a vCPU first uses the unit on a hart that does not hold its
- * values any more.
+ * can go on anywhere; loaded when it comes to a hart where another vCPU has been since.
  *
- * The host's own sstatus.FS and VS are the means: both they and the guest's vsstatus are in force
- * while V=1 (Privileged ISA, "Virtual Supervisor Status (vsstatus) Register"). Off makes the first
- * use trap as an illegal instruction, which is delegated to the guest only while nothing is Off.
+ * The host's own sstatus.FS and VS tell what changed: both they and the guest's vsstatus are in
+ * force while V=1 (Privileged ISA, "Virtual Supervisor Status (vsstatus) Register"). They are never
+ * Off while a guest runs. Loading at the first use would need the trap of that use, an illegal
+ * instruction, here instead of in the guest. Firmware that does not delegate illegal instructions
+ * has to pass that trap on to HS-mode with mstatus.MPV cleared, which QEMU 10.0.13 does not let it
+ * do: the hart arrives at our trap vector with V=1.
  */
 #pragma once
 
@@ -15,12 +17,9 @@
 /* Part of vcpu_put(): keeps what is dirty. sstatus is the hart's at that time. */
 void units_save(struct vcpu *vcpu, u64 sstatus);
 
-/* Part of vcpu_load(): the FS and VS fields for sstatus; sets hedeleg to match. */
+/* Part of vcpu_load(): brings in what the hart does not hold; returns the FS and VS fields for
+ * sstatus. */
 u64 units_load(struct vcpu *vcpu);
-
-/* After an illegal instruction of the loaded vCPU: switches on what the guest has on and the host
- * has off. True: something was, so let the instruction try again. */
-bool units_claim(struct vcpu *vcpu);
 
 /* The vCPU starts afresh, with all units zero. It is not loaded. */
 void units_reset(struct vcpu *vcpu);

@@ -17,6 +17,8 @@
 #include "hyp/vm/sched.h"
 #include "hyp/vm/units.h"
 
+#define SCOUNTEREN_RESET 7 /* cycle, time, instret */
+
 /* What a guest's environment configuration allows: everything that the hart can delegate, for the
  * guest's device tree promises it. */
 static u64 guest_henvcfg(void)
@@ -113,10 +115,11 @@ void vcpu_load(struct vcpu *vcpu)
 		load_translation(vcpu);
 		__atomic_store_n(&pcpu->loaded, vcpu, __ATOMIC_RELEASE);
 	}
+	u64 units = units_load(vcpu);
 	u64 sstatus = hw_read_sstatus() & ~(SSTATUS_FS | SSTATUS_VS | SSTATUS_SPP);
 
 	hw_write_hstatus(vcpu->csr.hstatus);
-	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & SSTATUS_SPP) | units_load(vcpu));
+	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & SSTATUS_SPP) | units);
 	vcpu_set_wfi_trap(sched_trap_wfi());
 	vcpu_sync_irq(vcpu);
 }
@@ -179,6 +182,8 @@ void vcpu_reset(struct vcpu *vcpu, u64 pc, u64 a0, u64 a1)
 	vcpu->x[11] = a1;
 	vcpu->csr.vsstatus = SSTATUS_UXL_64;
 	vcpu->csr.vstimecmp = UINT64_MAX;
+	/* As firmware leaves it: Linux relies on U-mode reading time and sets nothing itself. */
+	vcpu->csr.scounteren = SCOUNTEREN_RESET;
 	vcpu->csr.hstatus = HSTATUS_SPV | HSTATUS_SPVP | HSTATUS_VSXL_64;
 	vcpu->csr.sstatus = SSTATUS_SPP;
 	vcpu->timer = UINT64_MAX;

@@ -341,6 +341,80 @@ static void on_the_light_path_an_access_with_another_register_does_nothing(void 
 	}
 }
 
+static bool light(u64 scause, u64 address, u64 htinst)
+{
+	csrs()->scause = scause;
+	csrs()->stval = address;
+	csrs()->htval = address >> 2;
+	csrs()->htinst = htinst;
+	return mmio_light(self());
+}
+
+static void the_short_way_does_what_the_long_one_does(void **state)
+{
+	(void)state;
+	for (unsigned reg = 0; reg < 32; reg++) {
+		for (unsigned funct3 = B; funct3 <= WU; funct3++) {
+			u64 htinst = transformed_load(funct3, reg) & ~(reg % 2 ? 2ULL : 0);
+			u64 address = ADDRESS + 8 - (1 << (funct3 & 3));
+
+			bare.device_value = 0x8f8e8d8c8b8a8988;
+			bool done = light(CAUSE_LOAD_GUEST_PAGE_FAULT, address, htinst);
+			u64 pc = self()->pc, offset = bare.device_offset, value = self()->x[reg];
+
+			assert_int_equal(done, is_saved(reg));
+			assert_int_equal(bare.device_reads, is_saved(reg));
+			assert_true(access_at(CAUSE_LOAD_GUEST_PAGE_FAULT, address));
+			if (done) {
+				assert_int_equal(self()->pc - pc, pc - PC);
+				assert_int_equal(bare.device_offset, offset);
+				assert_int_equal(self()->x[reg], value);
+			}
+			setup(state);
+		}
+		for (unsigned funct3 = B; funct3 <= D; funct3++) {
+			u64 htinst = transformed_store(funct3, reg) & ~(reg % 2 ? 2ULL : 0);
+			bool done = light(CAUSE_STORE_GUEST_PAGE_FAULT, ADDRESS, htinst);
+			u64 pc = self()->pc, written = bare.device_written;
+
+			assert_int_equal(done, is_saved(reg));
+			assert_int_equal(bare.device_writes, is_saved(reg));
+			assert_true(access_at(CAUSE_STORE_GUEST_PAGE_FAULT, ADDRESS));
+			if (done) {
+				assert_int_equal(self()->pc - pc, pc - PC);
+				assert_int_equal(bare.device_written, written);
+			}
+			setup(state);
+		}
+	}
+}
+
+static void the_short_way_leaves_everything_else_to_the_long_one(void **state)
+{
+	const u64 lw = transformed_load(W, 10);
+	static const u64 htinst[] = {
+		0,
+		0x3000,				/* a table entry read */
+		0x2003 | 10 << 7 | 1 << 15,	/* the later part of a misaligned load */
+		0x2002 | 10 << 7,		/* bits 1:0 = 10 */
+		0x7003 | 10 << 7,		/* no load has this width */
+		0x4023 | 10 << 20,		/* nor a store that */
+		0x202f | 10 << 7,		/* AMOADD.W */
+		0x2007,				/* FLW */
+		BIT(32) | 0x2003 | 10 << 7,
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(htinst); i++)
+		assert_false(light(CAUSE_LOAD_GUEST_PAGE_FAULT, ADDRESS, htinst[i]));
+	assert_false(light(CAUSE_LOAD_GUEST_PAGE_FAULT, NOWHERE, lw));
+	assert_false(light(CAUSE_LOAD_GUEST_PAGE_FAULT, RAM_BASE, lw));
+	assert_false(light(CAUSE_LOAD_GUEST_PAGE_FAULT, ADDRESS + 2, lw));
+	/* Without htval the address is to be looked up. */
+	assert_false(light(CAUSE_LOAD_GUEST_PAGE_FAULT, 0, lw));
+	assert_nothing_happened();
+}
+
 static void on_the_light_path_a_base_register_may_be_missing_too(void **state)
 {
 	(void)state;
@@ -381,6 +455,8 @@ int main(void)
 		cmocka_unit_test_setup(
 			on_the_light_path_an_access_with_another_register_does_nothing, setup),
 		cmocka_unit_test_setup(on_the_light_path_a_base_register_may_be_missing_too, setup),
+		cmocka_unit_test_setup(the_short_way_does_what_the_long_one_does, setup),
+		cmocka_unit_test_setup(the_short_way_leaves_everything_else_to_the_long_one, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,7 +329,7 @@ static void *fence_the_others(void *argument)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		requests_fence(self, crowd_vm.vcpu_mask & ~self->self, REQUEST_VVMA);
 		be_interrupted_now(self);
-		if (round % 1000 == 0)
+		if (round % 50 == 0)
 			fake_clear_fences();
 	}
 	__atomic_fetch_sub(&crowd_left, 1, __ATOMIC_SEQ_CST);

@@ -59,16 +59,9 @@ static bool is_on(u64 field)
 	return (status_now() & field) && (hw_read_vsstatus() & field);
 }
 
-/* The instruction executes, after the trap of its first use if need be. */
+/* The instruction executes, and does not trap. */
 static void need(u64 field)
 {
-	struct vcpu *vcpu = pcpu_this()->loaded;
-
-	if (is_on(field))
-		return;
-	/* It must come to us, not to the guest. */
-	assert_int_equal(hw_read_hedeleg() & BIT(CAUSE_ILLEGAL_INSTRUCTION), 0);
-	assert_true(units_claim(vcpu));
 	assert_true(is_on(field));
 }
 
@@ -148,7 +141,7 @@ static void a_new_vcpu_finds_zeroes_whatever_was_in_the_hart(void **state)
 	assert_vector(0);
 }
 
-static void a_unit_with_somebody_elses_values_is_off(void **state)
+static void somebody_elses_values_are_gone_before_the_guest_runs(void **state)
 {
 	(void)state;
 	switch_to(0, vcpu_of(0));
@@ -156,27 +149,9 @@ static void a_unit_with_somebody_elses_values_is_off(void **state)
 	write_vector(1);
 	for (unsigned i = 1; i < VCPUS; i++) {
 		switch_to(0, vcpu_of(i));
-		assert_int_equal(status_now() & (SSTATUS_FS | SSTATUS_VS), 0);
-		assert_int_equal(hw_read_hedeleg() & BIT(CAUSE_ILLEGAL_INSTRUCTION), 0);
+		assert_all(fake_fp(0), HW_FP_SIZE, 0);
+		assert_all(fake_vector(0), hw_vector_size(), 0);
 	}
-}
-
-static void one_unit_in_use_does_not_open_the_other(void **state)
-{
-	(void)state;
-	switch_to(0, vcpu_of(0));
-	write_fp(1);
-	write_vector(1);
-	switch_to(0, vcpu_of(1));
-	hw_write_vsstatus(hw_read_vsstatus() & ~SSTATUS_VS);
-	write_fp(2);
-	assert_int_equal(status_now() & SSTATUS_VS, 0);
-	/* Its own kernel has it off: that trap is the guest's. */
-	assert_false(units_claim(vcpu_of(1)));
-	/* And now it has it on. */
-	hw_write_vsstatus(hw_read_vsstatus() | VS(EXT_INITIAL));
-	assert_vector(0);
-	assert_fp(2);
 }
 
 static void each_vcpu_finds_its_own_values(void **state)
@@ -203,7 +178,6 @@ static void a_reset_vcpu_finds_zeroes_even_where_its_old_values_are(void **state
 	leave(0);
 	vcpu_reset(vcpu_of(0), GUEST_RAM_BASE, 0, 0);
 	switch_to(0, vcpu_of(0));
-	assert_int_equal(status_now() & (SSTATUS_FS | SSTATUS_VS), 0);
 	hw_write_vsstatus(hw_read_vsstatus() | SSTATUS_FS | SSTATUS_VS);
 	assert_fp(0);
 	assert_vector(0);
@@ -279,26 +253,6 @@ static void a_vcpu_that_comes_back_first_loads_nothing(void **state)
 	assert_vector(5);
 }
 
-/* Others had the hart, but not its units. */
-static void units_that_nobody_else_used_need_no_load(void **state)
-{
-	(void)state;
-	switch_to(0, vcpu_of(0));
-	write_fp(6);
-	write_vector(6);
-	switch_to(0, vcpu_of(1));
-	switch_to(0, vcpu_of(2));
-	hw_write_vsstatus(hw_read_vsstatus() & ~SSTATUS_FS);
-	write_vector(1);
-	poison_memory_of(vcpu_of(0));
-	memset(vcpu_of(0)->vector, 6, hw_vector_size());
-	switch_to(0, vcpu_of(0));
-	assert_true(is_on(SSTATUS_FS));
-	assert_false(is_on(SSTATUS_VS));
-	assert_fp(6);
-	assert_vector(6);
-}
-
 /* ------------------------------------------------------------------------------------------------
  * Harts.
  */
@@ -327,49 +281,24 @@ static void values_left_on_a_hart_are_old_after_a_change_elsewhere(void **state)
 	write_vector(2);
 	leave(1);
 	switch_to(0, vcpu_of(0));
-	assert_int_equal(status_now() & (SSTATUS_FS | SSTATUS_VS), 0);
 	assert_fp(2);
 	assert_vector(2);
-}
-
-/* The unit was not used there, so the values here are the last ones. */
-static void a_hart_keeps_good_values_while_the_vcpu_is_elsewhere_without_units(void **state)
-{
-	(void)state;
-	switch_to(0, vcpu_of(0));
-	write_fp(1);
-	leave(0);
-	switch_to(1, vcpu_of(0));
-	leave(1);
-	poison_memory_of(vcpu_of(0));
-	switch_to(0, vcpu_of(0));
-	assert_true(is_on(SSTATUS_FS));
-	assert_fp(1);
 }
 
 /* ------------------------------------------------------------------------------------------------
  * Illegal instructions.
  */
 
-static void illegal_instructions_go_straight_to_the_guest_while_all_is_on(void **state)
+/* Firmware need not be able to pass them on to HS-mode. */
+static void illegal_instructions_always_go_straight_to_the_guest(void **state)
 {
 	(void)state;
-	switch_to(0, vcpu_of(0));
-	assert_int_equal(hw_read_hedeleg() & BIT(CAUSE_ILLEGAL_INSTRUCTION), 0);
-	need(SSTATUS_FS);
-	need(SSTATUS_VS);
-	assert_int_equal(hw_read_hedeleg(), hw_machine()->hedeleg);
-	/* Nothing to switch on: what traps all the same is the guest's. */
-	assert_false(units_claim(vcpu_of(0)));
-}
-
-static void a_guest_that_has_its_units_off_takes_its_own_trap(void **state)
-{
-	(void)state;
-	switch_to(0, vcpu_of(0));
-	hw_write_vsstatus(hw_read_vsstatus() & ~(SSTATUS_FS | SSTATUS_VS));
-	assert_false(units_claim(vcpu_of(0)));
-	assert_int_equal(status_now() & (SSTATUS_FS | SSTATUS_VS), 0);
+	hw_write_hedeleg(hw_machine()->hedeleg); /* as platform/ does, once for all */
+	for (unsigned i = 0; i < VCPUS; i++) {
+		switch_to(0, vcpu_of(i));
+		assert_true(is_on(SSTATUS_FS) && is_on(SSTATUS_VS));
+		assert_int_equal(hw_read_hedeleg(), hw_machine()->hedeleg);
+	}
 }
 
 static void units_that_the_hart_does_not_have_are_left_alone(void **state)
@@ -378,14 +307,12 @@ static void units_that_the_hart_does_not_have_are_left_alone(void **state)
 	start_with(HW_FEATURE_F | HW_FEATURE_D | HW_FEATURE_V);
 	assert_null(vcpu_of(0)->vector);
 	switch_to(0, vcpu_of(0));
-	/* Nothing can become available. */
-	assert_int_equal(hw_read_hedeleg(), hw_machine()->hedeleg);
-	assert_false(units_claim(vcpu_of(0)));
+	assert_int_equal(status_now() & (SSTATUS_FS | SSTATUS_VS), 0);
 	switch_to(0, vcpu_of(1));
 	start_with(HW_FEATURE_V);
 	switch_to(0, vcpu_of(0));
 	write_fp(1);
-	assert_int_equal(hw_read_hedeleg(), hw_machine()->hedeleg);
+	assert_int_equal(status_now() & SSTATUS_VS, 0);
 	switch_to(0, vcpu_of(1));
 	assert_fp(0);
 }
@@ -436,8 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_new_vcpu_finds_zeroes_whatever_was_in_the_hart, setup),
-		cmocka_unit_test_setup(a_unit_with_somebody_elses_values_is_off, setup),
-		cmocka_unit_test_setup(one_unit_in_use_does_not_open_the_other, setup),
+		cmocka_unit_test_setup(somebody_elses_values_are_gone_before_the_guest_runs, setup),
 		cmocka_unit_test_setup(each_vcpu_finds_its_own_values, setup),
 		cmocka_unit_test_setup(a_reset_vcpu_finds_zeroes_even_where_its_old_values_are,
 				       setup),
@@ -445,15 +371,10 @@ int main(void)
 		cmocka_unit_test_setup(a_change_of_the_units_csrs_alone_is_kept, setup),
 		cmocka_unit_test_setup(dirty_registers_are_saved_and_marked_clean, setup),
 		cmocka_unit_test_setup(a_vcpu_that_comes_back_first_loads_nothing, setup),
-		cmocka_unit_test_setup(units_that_nobody_else_used_need_no_load, setup),
 		cmocka_unit_test_setup(values_follow_a_vcpu_to_another_hart, setup),
 		cmocka_unit_test_setup(values_left_on_a_hart_are_old_after_a_change_elsewhere,
 				       setup),
-		cmocka_unit_test_setup(
-			a_hart_keeps_good_values_while_the_vcpu_is_elsewhere_without_units, setup),
-		cmocka_unit_test_setup(
-			illegal_instructions_go_straight_to_the_guest_while_all_is_on, setup),
-		cmocka_unit_test_setup(a_guest_that_has_its_units_off_takes_its_own_trap, setup),
+		cmocka_unit_test_setup(illegal_instructions_always_go_straight_to_the_guest, setup),
 		cmocka_unit_test(units_that_the_hart_does_not_have_are_left_alone),
 		cmocka_unit_test_setup(values_are_right_whatever_happens, setup),
 	};
