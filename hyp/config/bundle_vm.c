@@ -22,6 +22,16 @@ static bool check_cpus(struct bundle_parser *parser, const struct bundle_propert
 	return true;
 }
 
+/* What the VMs that have been accepted so far leave of the machine's memory. */
+static u64 memory_left(const struct bundle_parser *parser)
+{
+	u64 left = parser->options->memory_max;
+
+	for (unsigned i = 0; i < parser->bundle->vm_count; i++)
+		left -= min_u64(left, parser->bundle->vms[i].memory);
+	return left;
+}
+
 static bool check_memory(struct bundle_parser *parser, const struct bundle_property *property,
 			 struct bundle_vm *vm)
 {
@@ -35,6 +45,9 @@ static bool check_memory(struct bundle_parser *parser, const struct bundle_prope
 	if (most && vm->memory > most)
 		return bundle_fail(parser, "%s = 0x%lx is more than this machine has, 0x%lx",
 				   property->name, vm->memory, most);
+	if (most && vm->memory > memory_left(parser))
+		return bundle_fail(parser, "%s = 0x%lx is more than the VMs before leave, 0x%lx",
+				   property->name, vm->memory, memory_left(parser));
 	return true;
 }
 

@@ -4,8 +4,8 @@
  * devices come from hyp/dev/, those of the harts from hw_machine().
  *
  * Node names, addresses and interrupt numbers are those of QEMU's virt machine, so that software
- * which has them compiled in finds what it expects. There is no rng-seed: nothing here could fill
- * it with entropy, and a constant one would be worse than none.
+ * which has them compiled in finds what it expects. There is an rng-seed only if the caller has
+ * something unpredictable for it: a constant one would be worse than none.
  */
 #include "hyp/config/guest_fdt.h"
 

@@ -7,17 +7,17 @@
  * V, the VS CSRs), and when no control bit stands between it and VS-mode, or vcpu_load() sets that
  * bit. Left out on purpose:
  *
- *   h and all sh*        no nested virtualisation
- *   zihpm, sscofpmf      hcounteren gives no hpmcounter, the overflow interrupt is not virtualised
- *   zkr, zk              the seed CSR needs mseccfg.SSEED; zk contains zkr ("Zk" in the scalar
- *                        cryptography chapter)
- *   zicfilp, zicfiss     henvcfg.LPE and SSE stay clear (Unprivileged ISA, "Control-flow
- * Integrity") ssnpm, supm          henvcfg.PMM stays clear (Privileged ISA, "Pointer Masking
- * Extensions") ssdbltrp             henvcfg.DTE stays clear zcmt, zce            the jvt CSR,
- * behind hstateen0.JVT; zce contains zcmt zfinx and relatives  fcsr behind hstateen0.FCSR, and no
- * FS to tell when it is dirty smaia, ssaia, sscsrind, ssccfg, ssctr, ssqosid, sdtrig CSRs behind
- * hstateen0 that are not switched ssstateen            hstateen and its own sstateen bits are the
- * hypervisor's business all sm*, all x*      machine mode; custom state
+ * - h and all sh*: there is no nested virtualisation.
+ * - zihpm, sscofpmf: hcounteren gives no hpmcounter, the overflow interrupt is not virtualised.
+ * - zkr, and zk, which contains it: the seed CSR needs mseccfg.SSEED.
+ * - zicfilp, zicfiss: henvcfg.LPE and SSE stay clear (Unprivileged ISA, "Control-flow Integrity").
+ * - ssnpm, supm: henvcfg.PMM stays clear (Privileged ISA, "Pointer Masking Extensions").
+ * - ssdbltrp: henvcfg.DTE stays clear.
+ * - zcmt, and zce, which contains it: the jvt CSR is behind hstateen0.JVT.
+ * - zfinx and relatives: fcsr is behind hstateen0.FCSR, and no FS tells when it is dirty.
+ * - smaia, ssaia, sscsrind, ssccfg, ssctr, ssqosid, sdtrig: CSRs that are not switched.
+ * - ssstateen: hstateen is the hypervisor's business.
+ * - all other sm*, all x*: machine mode; custom state.
  */
 #include "hyp/config/isa.h"
 

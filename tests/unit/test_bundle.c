@@ -242,6 +242,18 @@ static void test_memory_zero_or_more_than_there_is(void **state)
 		       "has, 0x100000000");
 }
 
+static void test_memory_that_the_vms_before_have_taken(void **state)
+{
+	(void)state;
+	start();
+	usual_but("memory");
+	u64_is("memory", GIB(4) - MIB(4));
+	assert_int_equal(parse(), STATUS_OK);
+	assert_reported_only(BUNDLE_ERROR, "bundle: /vms/other: memory = 0x800000 is more than the "
+					   "VMs before leave, 0x400000");
+	assert_int_equal(bundle.vm_count, 1);
+}
+
 static void test_memory_beyond_the_address_space(void **state)
 {
 	struct bundle_options unlimited = options;
@@ -771,6 +783,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_too_many_cpus, stop_machine),
 		cmocka_unit_test_teardown(test_memory_that_is_no_multiple_of_a_page, stop_machine),
 		cmocka_unit_test_teardown(test_memory_zero_or_more_than_there_is, stop_machine),
+		cmocka_unit_test_teardown(test_memory_that_the_vms_before_have_taken, stop_machine),
 		cmocka_unit_test_teardown(test_memory_beyond_the_address_space, stop_machine),
 		cmocka_unit_test_teardown(test_memory_too_small_for_the_images, stop_machine),
 		cmocka_unit_test_teardown(test_no_room_for_the_device_tree, stop_machine),
