@@ -84,10 +84,23 @@ bench: $(OUT)/hartwood.bin guests
 format:
 	clang-format -i $(FORMATTED)
 
-clean:
-	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -path $(CACHE) -exec rm -rf {} + 2>/dev/null || true
+# Nothing is deleted that the sources lie in, as with BUILD=. or an empty one.
+.PHONY: check-build
+check-build:
+	@case "$$(realpath -m .)/" in "$$(realpath -m '$(or $(BUILD),.)' | sed 's:/$$::')/"*) \
+		echo 'BUILD=$(BUILD) is where the sources are; nothing is deleted'; exit 1;; esac
 
-distclean:
+# However BUILD and CACHE are spelled: what is, contains, or lies in the cache stays.
+clean: check-build
+	@cache=$$(realpath -m '$(CACHE)'); [ ! -d '$(BUILD)' ] || \
+	find '$(abspath $(BUILD))/' -mindepth 1 -maxdepth 1 | while read -r entry; do \
+		entry=$$(realpath -ms "$$entry"); real=$$(realpath -m "$$entry"); \
+		case "$$cache/" in "$$real/"*) continue;; esac; \
+		case "$$real/" in "$$cache/"*) continue;; esac; \
+		rm -rf "$$entry"; \
+	done
+
+distclean: check-build
 	rm -rf $(BUILD)
 
 help:

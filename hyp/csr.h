@@ -39,13 +39,15 @@
 #define HSTATUS_VSXL_64 (2ULL << 32)
 
 /* henvcfg */
-#define HENVCFG_FIOM  (1ULL << 0)
-#define HENVCFG_CBIE  (3ULL << 4)
-#define HENVCFG_CBCFE (1ULL << 6)
-#define HENVCFG_CBZE  (1ULL << 7)
-#define HENVCFG_ADUE  (1ULL << 61)
-#define HENVCFG_PBMTE (1ULL << 62)
-#define HENVCFG_STCE  (1ULL << 63)
+#define HENVCFG_FIOM (1ULL << 0)
+/* CBIE: 1 makes CBO.INVAL a flush, 3 lets it invalidate. */
+#define HENVCFG_CBIE_FLUSH (1ULL << 4)
+#define HENVCFG_CBIE	   (3ULL << 4)
+#define HENVCFG_CBCFE	   (1ULL << 6)
+#define HENVCFG_CBZE	   (1ULL << 7)
+#define HENVCFG_ADUE	   (1ULL << 61)
+#define HENVCFG_PBMTE	   (1ULL << 62)
+#define HENVCFG_STCE	   (1ULL << 63)
 
 /* hstateen0 (Privileged ISA, "Smstateen/Ssstateen") */
 #define HSTATEEN0_C	 (1ULL << 0)

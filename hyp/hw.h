@@ -51,7 +51,7 @@ struct hw_region {
 
 struct hw_machine {
 	u64 timebase_hz;
-	u64 boot_time; /* when our first instruction ran, in timebase ticks */
+	u64 boot_time;			/* when our first instruction ran, in timebase ticks */
 	unsigned hart_count;		/* harts in use; indexes are 0 to hart_count - 1 */
 	u64 hart_id[HW_HART_MAX];	/* the firmware's name for each of them */
 	u32 features;			/* enum hw_feature, those that all harts in use have */

@@ -79,21 +79,41 @@ guests: $(guest_bins) $(guest)/Image $(guest)/initrd.gz $(guest)/u-boot.bin
 
 # ---- bundles ---------------------------------------------------------------------------------
 
-# Sources name their images relative to the build directory: /incbin/("guest/Image"). The time stamp
-# is what makes a blob a FIT in dumpimage's eyes.
-incbins = $(addprefix $(BUILD)/,$(shell sed -n 's:.*/incbin/("\([^"]*\)").*:\1:p' $(1) 2>/dev/null))
+# Sources name their images relative to the build directory, /incbin/("guest/Image"), to
+# themselves, or by absolute path. The time stamp is what makes a blob a FIT in dumpimage's eyes.
+quoted = $(shell sed -n 's:.*/$(1)/[^"]*"\([^"]*\)".*:\1:p' $(2) 2>/dev/null)
+beside = $(wildcard $(dir $(1))$(2))
+find_image = $(if $(filter /%,$(2)),$(2),$(or $(call beside,$(1),$(2)),$(BUILD)/$(2)))
+incbins = $(foreach image,$(call quoted,incbin,$(1)),$(call find_image,$(1),$(image)))
+includes = $(foreach file,$(call quoted,include,$(1)),\
+	$(if $(filter /%,$(file)),$(file),$(dir $(1))$(file)))
 
-BUNDLE_DTB := $(BUILD)/$(basename $(notdir $(BUNDLE))).dtb
-bundles := $(patsubst dts/%.dts,$(BUILD)/%.dtb,$(wildcard dts/*.dts))
+# A bundle from elsewhere keeps its whole path, so that it is nobody's namesake.
+bundle_path = $(if $(filter $(CURDIR)/dts/,$(dir $(abspath $(1)))),\
+	$(notdir $(1)),bundle$(abspath $(1)))
+bundle_dtb = $(BUILD)/$(basename $(strip $(call bundle_path,$(1)))).dtb
+BUNDLE_DTB := $(call bundle_dtb,$(BUNDLE))
+bundles := $(foreach source,$(wildcard dts/*.dts),$(call bundle_dtb,$(source)))
 
+# Images of included files count too, one level down; the files themselves dtc lists, for the next
+# time.
 define bundle_rule
-$(BUILD)/$(basename $(notdir $(1))).dtb: $(1) $(call incbins,$(1))
+$(call bundle_dtb,$(1)): $(1) $(call incbins,$(1)) \
+		$(foreach file,$(call includes,$(1)),$(call incbins,$(file)))
 	@echo "  DTC $$@"
-	@dtc -q -I dts -O dtb -i $(BUILD) -o $$@.new $$<
+	@mkdir -p $$(@D)
+	@dtc -q -I dts -O dtb -i $(BUILD) -d $$@.d.new -o $$@.new $$<
+	@sed 's,^[^:]*:,$$@:,' $$@.d.new >$$@.d && rm $$@.d.new
+	@sed 's,^[^:]*: *,,; s, ,\n,g' $$@.d | sed '/./s,$$$$,:,' >>$$@.d
 	@fdtput -t u $$@.new / timestamp $$$$(date -r $$< +%s)
 	@mv $$@.new $$@
+-include $(call bundle_dtb,$(1)).d
 endef
-$(foreach source,$(sort $(BUNDLE) $(wildcard dts/*.dts)),$(eval $(call bundle_rule,$(source))))
+bundle_sources := $(wildcard dts/*.dts)
+ifeq ($(filter $(BUNDLE_DTB),$(bundles)),)
+bundle_sources += $(BUNDLE)
+endif
+$(foreach source,$(bundle_sources),$(eval $(call bundle_rule,$(source))))
 
 .PHONY: bundle
 bundle: $(BUNDLE_DTB)

@@ -23,6 +23,7 @@
 #include "platform/pagetable.h"
 #include "platform/plic.h"
 #include "platform/random.h"
+#include "platform/tree.h"
 
 /* What -fstack-protector compares. */
 u64 __stack_chk_guard;
@@ -95,6 +96,26 @@ static void find_free_ram(void)
 	early_init(&free_ram, (u64)image_end);
 }
 
+/* Where the loader put the tree may be out of reach of our page tables, or in memory that the tree
+ * itself says not to map. Its offsets, which "found" has, are good in the copy too. */
+static void move_tree(void)
+{
+	u64 size = fdt_totalsize(fdt);
+	void *copy = early_allocate(align_up(size, PAGE_SIZE), PAGE_SIZE);
+
+	if (copy == NULL)
+		boot_fail("no RAM for a copy of the device tree");
+	fdt = memcpy(copy, fdt, size);
+}
+
+static bool has_large_blocks(int node)
+{
+	u32 size;
+
+	return (tree_u32(fdt, node, "riscv,cboz-block-size", &size) && size > PAGE_SIZE) ||
+	       (tree_u32(fdt, node, "riscv,cbom-block-size", &size) && size > PAGE_SIZE);
+}
+
 static void describe_hart(struct hart *hart, const struct discovered_hart *description)
 {
 	static struct isalist isa;
@@ -103,8 +124,10 @@ static void describe_hart(struct hart *hart, const struct discovered_hart *descr
 	hart->id = description->id;
 	hart->node = description->node;
 	hart->plic_context = description->plic_context;
+	if (has_large_blocks(hart->node))
+		hart->named = PROBE_NAMED_LARGE_BLOCKS;
 	if (hart != harts[0] && isalist_is_same(fdt, hart->node, harts[0]->node)) {
-		hart->named = harts[0]->named;
+		hart->named |= harts[0]->named & ~PROBE_NAMED_LARGE_BLOCKS;
 		return;
 	}
 	isalist_init(&isa);
@@ -192,12 +215,12 @@ static void build_map(void)
 {
 	if (pagetable_init() != STATUS_OK)
 		boot_fail("no RAM for page tables");
-	map_devices();
 	for (unsigned i = 0; i < found.memory.count; i++)
 		map(found.memory.regions[i].base.value, found.memory.regions[i].size,
 		    PTE_R | PTE_W);
 	for (unsigned i = 0; i < found.no_map.count; i++)
 		map(found.no_map.regions[i].base.value, found.no_map.regions[i].size, 0);
+	map_devices();
 	map(0, PAGE_SIZE, 0);
 	map_image();
 	for (unsigned i = 0; i < hart_count; i++)
@@ -279,6 +302,7 @@ static _Noreturn void __attribute__((noinline)) bring_up(u64 boot_id)
 
 	random_init(fdt);
 	find_free_ram();
+	move_tree();
 	place_harts(boot_id);
 	build_map();
 	limit = enable_map();

@@ -12,8 +12,12 @@
 #include <string.h>
 
 #include "hyp/hw.h"
+#include "hyp/log.h"
 
 #define INPUT_SIZE 32
+
+/* At most one line about lost input in this many seconds. */
+#define OVERRUN_SECONDS 1
 
 /* Bounds one call of serve_input(); the interrupt or the next poll brings the rest. */
 #define SERVE_ROUNDS 16
@@ -42,6 +46,7 @@ static struct {
 	bool want_writable; /* the client waits for room */
 	bool want_serving;  /* input bytes are left over: come back even if the port is quiet */
 	bool stuck;	    /* the last message was cut short */
+	u64 overrun_quiet_until; /* in timebase ticks */
 
 	char input[INPUT_SIZE];
 	size_t input_start, input_length;
@@ -179,12 +184,31 @@ static void serve_output(void)
 		console.client->writable();
 }
 
+/* The port's overrun is ours to tell: input is never lost silently. What comes too soon after the
+ * last line is told by a later call, as the port's mark stays. */
+static void report_overrun(void)
+{
+	bool report;
+
+	acquire();
+	report = console.uart.overran && hw_time() >= console.overrun_quiet_until;
+	if (report) {
+		console.uart.overran = false;
+		console.overrun_quiet_until =
+			hw_time() + hw_machine()->timebase_hz * OVERRUN_SECONDS;
+	}
+	release();
+	if (report)
+		log_error("serial port: input was lost, as it came faster than it was taken");
+}
+
 static void serve(void)
 {
 	if (__atomic_exchange_n(&serving, 1, __ATOMIC_ACQUIRE) != 0)
 		return;
 	serve_input();
 	serve_output();
+	report_overrun();
 	__atomic_store_n(&serving, 0, __ATOMIC_RELEASE);
 }
 

@@ -22,6 +22,9 @@
 #define csr_clear(name, bits) \
 	__asm__ volatile("csrc " #name ", %z0" : : "rJ"((u64)(bits)) : "memory")
 
+/* Privileged ISA, "Supervisor Memory-Management Fence Instruction". */
+#define sfence_vma_all() __asm__ volatile("sfence.vma" : : : "memory")
+
 /* Defined in firmware/probe.S. Steps over the trapping instruction, which must be four bytes long,
  * and leaves scause + 1 in t0. */
 void probe_vector(void);

@@ -45,6 +45,12 @@ static void discover_bundle(const void *fdt, int chosen, struct discovered *out)
 			  (unsigned long long)start, (unsigned long long)end);
 		return;
 	}
+	if (region_meets(&out->no_map, start, end - start)) {
+		log_error("device tree: /chosen: the initrd at 0x%llx to 0x%llx is in memory that "
+			  "must not be mapped; there is no VM bundle",
+			  (unsigned long long)start, (unsigned long long)end);
+		return;
+	}
 	out->has_bundle = true;
 	out->bundle_base = start;
 	out->bundle_size = end - start;

@@ -29,7 +29,7 @@ struct discovered_plic {
 struct discovered {
 	struct region_set memory;   /* what the tree calls RAM */
 	struct region_set reserved; /* parts of it that are not ours to use */
-	struct region_set no_map;   /* parts of it that must not even be mapped */
+	struct region_set no_map;   /* parts of RAM that must not even be mapped */
 
 	struct discovered_hart harts[HW_HART_MAX];
 	unsigned hart_count;

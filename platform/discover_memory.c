@@ -12,6 +12,10 @@
 #include "hyp/log.h"
 #include "platform/tree.h"
 
+/* Page tables and bookkeeping grow with RAM: what a tree claims beyond this would take longer to
+ * set up than anybody waits. */
+#define RAM_MAX GIB(16384)
+
 /* A set of REGION_SET_MAX regions did not suffice. Reserved memory that cannot be remembered cannot
  * be respected either. */
 static enum status too_many(const char *what)
@@ -54,6 +58,24 @@ static enum status reserve(struct region_set *set, u64 base, u64 size)
 	return STATUS_OK;
 }
 
+/* Only RAM is mapped by itself; what else may lie in such a region, a device that we drive too, is
+ * none of its business. */
+static enum status add_no_map(struct discovered *out, u64 base, u64 size)
+{
+	region_clip(&base, &size);
+	for (unsigned i = 0; i < out->memory.count; i++) {
+		u64 start = base, length = size;
+		enum status status;
+
+		if (!region_overlap(&out->memory, i, &start, &length))
+			continue;
+		status = reserve(&out->no_map, start, length);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}
+
 static enum status reserve_node(const void *fdt, int node, struct discovered *out)
 {
 	bool no_map = fdt_getprop(fdt, node, "no-map", NULL) != NULL;
@@ -71,7 +93,7 @@ static enum status reserve_node(const void *fdt, int node, struct discovered *ou
 		if (status == STATUS_OK)
 			status = reserve(&out->reserved, base, size);
 		if (status == STATUS_OK && no_map)
-			status = reserve(&out->no_map, base, size);
+			status = add_no_map(out, base, size);
 	}
 	if (status != STATUS_OK)
 		log_error("device tree: %s: cannot tell which memory is reserved",
@@ -120,6 +142,7 @@ static enum status reserve_block(const void *fdt, struct region_set *reserved)
 enum status discover_memory(const void *fdt, struct discovered *out)
 {
 	enum status status = STATUS_OK;
+	u64 dropped;
 	int node;
 
 	fdt_for_each_subnode(node, fdt, 0)
@@ -133,6 +156,10 @@ enum status discover_memory(const void *fdt, struct discovered *out)
 			return status;
 	}
 	region_trim_to_pages(&out->memory);
+	dropped = region_truncate(&out->memory, RAM_MAX);
+	if (dropped != 0)
+		log_info("device tree: %llu GiB of RAM stay unused: more than %llu GiB are claimed",
+			 (unsigned long long)(dropped >> 30), (unsigned long long)(RAM_MAX >> 30));
 	if (out->memory.count == 0) {
 		log_error("device tree: there is no usable memory node");
 		return STATUS_NOT_FOUND;

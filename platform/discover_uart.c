@@ -34,7 +34,17 @@ static u32 property(const void *fdt, int node, const char *name, u32 missing)
 	return tree_u32(fdt, node, name, &value) ? value : missing;
 }
 
-static bool read_uart(const void *fdt, int node, struct uart *uart)
+/* Trees in the field are careless about the size of plain byte registers and may give 1, so there
+ * the page that holds the first is taken to hold the others. */
+static bool registers_fit(const struct uart *uart, unsigned count)
+{
+	u64 span = ((count - 1ULL) << uart->reg_shift) + uart->reg_width;
+
+	return count == 0 || span <= uart->size ||
+	       (uart->reg_shift == 0 && span <= PAGE_SIZE - uart->base % PAGE_SIZE);
+}
+
+static bool read_uart(const void *fdt, int node, unsigned register_count, struct uart *uart)
 {
 	u32 offset = property(fdt, node, "reg-offset", 0);
 	u64 clock_hz;
@@ -51,7 +61,8 @@ static bool read_uart(const void *fdt, int node, struct uart *uart)
 	uart->size -= offset;
 	/* Page 0 stays unmapped for the sake of null pointers. */
 	if (uart->base < PAGE_SIZE || !is_aligned(uart->base, uart->reg_width) ||
-	    !is_aligned(1ULL << uart->reg_shift, uart->reg_width))
+	    !is_aligned(1ULL << uart->reg_shift, uart->reg_width) ||
+	    !registers_fit(uart, register_count))
 		return false;
 	uart->clock_hz = tree_number(fdt, node, "clock-frequency", &clock_hz) ? clock_hz : 0;
 	uart->speed = property(fdt, node, "current-speed", 0);
@@ -114,7 +125,7 @@ static bool try_node(const void *fdt, int node, const struct uart_driver *const 
 
 	if (driver == NULL || !tree_is_okay(fdt, node))
 		return false;
-	if (!read_uart(fdt, node, &out->uart)) {
+	if (!read_uart(fdt, node, driver->register_count, &out->uart)) {
 		log_error("device tree: %s: its registers cannot be used as described",
 			  tree_path(fdt, node));
 		return false;
@@ -128,11 +139,8 @@ static bool try_node(const void *fdt, int node, const struct uart_driver *const 
 /* /chosen/stdout-path: a path or an alias, and options behind a colon. */
 static int find_stdout(const void *fdt, int chosen)
 {
-	const char *path;
+	const char *path = fdt_stringlist_get(fdt, chosen, "stdout-path", 0, NULL);
 
-	if (chosen < 0)
-		return -1;
-	path = fdt_stringlist_get(fdt, chosen, "stdout-path", 0, NULL);
 	if (path == NULL)
 		return -1;
 	return fdt_path_offset_namelen(fdt, path, (int)strcspn(path, ":"));
@@ -141,10 +149,16 @@ static int find_stdout(const void *fdt, int chosen)
 void discover_uart(const void *fdt, int chosen, const struct uart_driver *const *drivers,
 		   struct discovered *out)
 {
-	int node = find_stdout(fdt, chosen);
+	int node;
 
-	if (node >= 0 && try_node(fdt, node, drivers, out))
+	/* Some other port may be wired to anything. The firmware knows the one that was named. */
+	if (chosen >= 0 && fdt_getprop(fdt, chosen, "stdout-path", NULL) != NULL) {
+		node = find_stdout(fdt, chosen);
+		if (node < 0 || !try_node(fdt, node, drivers, out))
+			log_info("device tree: /chosen: stdout-path leads to no port that can be "
+				 "driven; the firmware's console is used");
 		return;
+	}
 	for (node = fdt_next_node(fdt, -1, NULL); node >= 0;
 	     node = fdt_next_node(fdt, node, NULL)) {
 		if (try_node(fdt, node, drivers, out))

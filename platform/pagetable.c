@@ -127,6 +127,23 @@ static enum status set_leaf(u64 address, unsigned level, u64 permissions)
 	return status;
 }
 
+/* The end of the unmapped range that the tables show around the address without being built any
+ * further; the address itself if it is mapped. */
+static u64 end_of_hole(u64 address)
+{
+	const u64 *table = roots[TOP_LEVEL];
+
+	for (unsigned level = TOP_LEVEL;; level--) {
+		u64 pte = table[(address >> (PAGE_SHIFT + LEVEL_BITS * level)) % ENTRIES];
+
+		if ((pte & PTE_V) == 0)
+			return align_down(address, level_size(level)) + level_size(level);
+		if (level == 0 || is_leaf(pte))
+			return address;
+		table = table_of(pte);
+	}
+}
+
 enum status pagetable_set(u64 base, u64 size, u64 permissions)
 {
 	u64 end = base + size;
@@ -135,6 +152,10 @@ enum status pagetable_set(u64 base, u64 size, u64 permissions)
 		unsigned level = LEAF_LEVEL;
 		enum status status;
 
+		if (permissions == 0 && end_of_hole(base) != base) {
+			base = end_of_hole(base);
+			continue;
+		}
 		while (level > 0 &&
 		       (!is_aligned(base, level_size(level)) || end - base < level_size(level)))
 			level--;
@@ -154,11 +175,11 @@ enum status pagetable_set(u64 base, u64 size, u64 permissions)
  */
 static bool enter(u64 value)
 {
-	__asm__ volatile("sfence.vma" : : : "memory");
+	sfence_vma_all();
 	csr_write(satp, value);
 	if (csr_read(satp) != value)
 		return false;
-	__asm__ volatile("sfence.vma" : : : "memory");
+	sfence_vma_all();
 	return true;
 }
 
@@ -179,7 +200,7 @@ static void make_napot_window(unsigned level)
 				  PTE_R | PTE_A | PTE_D) |
 			 PTE_N;
 	has_napot_window = true;
-	__asm__ volatile("sfence.vma" : : : "memory");
+	sfence_vma_all();
 }
 
 u64 pagetable_enable_first(u64 end)

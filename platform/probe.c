@@ -26,9 +26,14 @@
 #define VSATP_PPN_MASK	 ((1ULL << 44) - 1)
 #define VMID_BITS_MAX	 14
 
-/* Cache-block instructions are tried in the middle of a buffer of twice this size. */
-#define BLOCK_MAX	  1024
-#define BUFFER_ATTRIBUTES __attribute__((aligned(2 * BLOCK_MAX)))
+/* Cache-block instructions are tried in the middle of a buffer of twice this size. Aligned to that
+ * size, it contains a block that turns out twice as large as can be used, too. */
+#define BLOCK_MAX 4096
+
+/* One hart at a time: block_lock. */
+static u8 block_buffer[2 * BLOCK_MAX] __attribute__((aligned(2 * BLOCK_MAX)));
+static u8 *const block_middle = block_buffer + BLOCK_MAX;
+static u32 block_lock;
 
 /* Writes bits to henvcfg and says whether they stay. */
 static bool henvcfg_takes(u64 bits)
@@ -58,16 +63,14 @@ static bool has_sstc(void)
  * size that is a power of two. 0 if not. */
 static unsigned measure_cboz(void)
 {
-	u8 buffer[2 * BLOCK_MAX] BUFFER_ATTRIBUTES;
-	u8 *middle = buffer + BLOCK_MAX;
 	unsigned size = 0;
 
-	memset(buffer, 0xff, sizeof(buffer));
-	if (!instruction_try("+zicboz", "cbo.zero (%[a])", middle))
+	memset(block_buffer, 0xff, sizeof(block_buffer));
+	if (!instruction_try("+zicboz", "cbo.zero (%[a])", block_middle))
 		return 0;
-	while (size < BLOCK_MAX && middle[size] == 0)
+	while (size < BLOCK_MAX && block_middle[size] == 0)
 		size++;
-	if (size < sizeof(u64) || (size & (size - 1)) != 0 || middle[-1] == 0)
+	if (size < sizeof(u64) || (size & (size - 1)) != 0 || block_middle[-1] == 0)
 		return 0;
 	return size;
 }
@@ -75,13 +78,10 @@ static unsigned measure_cboz(void)
 /* What the buffer holds afterwards does not matter, which makes cbo.inval harmless. */
 static bool has_zicbom(void)
 {
-	u8 buffer[2 * BLOCK_MAX] BUFFER_ATTRIBUTES;
-	u8 *middle = buffer + BLOCK_MAX;
-
 	return henvcfg_takes(HENVCFG_CBIE | HENVCFG_CBCFE) &&
-	       instruction_try("+zicbom", "cbo.clean (%[a])", middle) &&
-	       instruction_try("+zicbom", "cbo.flush (%[a])", middle) &&
-	       instruction_try("+zicbom", "cbo.inval (%[a])", middle);
+	       instruction_try("+zicbom", "cbo.clean (%[a])", block_middle) &&
+	       instruction_try("+zicbom", "cbo.flush (%[a])", block_middle) &&
+	       instruction_try("+zicbom", "cbo.inval (%[a])", block_middle);
 }
 
 static bool has_svinval(void)
@@ -129,7 +129,24 @@ static u32 probe_units(struct probe_result *result)
 	return features;
 }
 
-static u32 probe_environment(struct probe_result *result)
+static u32 probe_blocks(struct probe_result *result)
+{
+	u32 features = 0;
+
+	while (__atomic_exchange_n(&block_lock, 1, __ATOMIC_ACQUIRE) != 0)
+		hw_pause();
+	if (has_zicbom())
+		features |= HW_FEATURE_ZICBOM;
+	if (henvcfg_takes(HENVCFG_CBZE)) {
+		result->cboz_block_size = measure_cboz();
+		if (result->cboz_block_size != 0)
+			features |= HW_FEATURE_ZICBOZ;
+	}
+	__atomic_store_n(&block_lock, 0, __ATOMIC_RELEASE);
+	return features;
+}
+
+static u32 probe_environment(u32 named, struct probe_result *result)
 {
 	u32 features = 0;
 	u64 value;
@@ -140,13 +157,8 @@ static u32 probe_environment(struct probe_result *result)
 		features |= HW_FEATURE_SVPBMT;
 	if (henvcfg_takes(HENVCFG_ADUE))
 		features |= HW_FEATURE_SVADU;
-	if (has_zicbom())
-		features |= HW_FEATURE_ZICBOM;
-	if (henvcfg_takes(HENVCFG_CBZE)) {
-		result->cboz_block_size = measure_cboz();
-		if (result->cboz_block_size != 0)
-			features |= HW_FEATURE_ZICBOZ;
-	}
+	if ((named & PROBE_NAMED_LARGE_BLOCKS) == 0)
+		features |= probe_blocks(result);
 	if (csr_try_read(hstateen0, &value) && csr_try_read(sstateen0, &value)) {
 		csr_write(hstateen0, 0);
 		csr_write(sstateen0, 0);
@@ -225,7 +237,7 @@ const char *probe_hart(u32 named, struct probe_result *result)
 	result->geilen = (unsigned)__builtin_popcountll(csr_read(hgeie));
 	csr_write(hgeie, 0);
 
-	result->features = probe_environment(result) | probe_units(result);
+	result->features = probe_environment(named, result) | probe_units(result);
 	if ((named & HW_FEATURE_SVINVAL) != 0 && has_svinval())
 		result->features |= HW_FEATURE_SVINVAL;
 	if (has_svnapot())

@@ -12,6 +12,9 @@
  * something else on a hart without the extension. The low bits are enum hw_feature. */
 #define PROBE_NAMED_H (1U << 31)
 
+/* Its cache blocks are larger than a page, so that trying them could hit anything. */
+#define PROBE_NAMED_LARGE_BLOCKS (1U << 30)
+
 struct probe_result {
 	u32 features; /* enum hw_feature */
 	unsigned gstage_modes;

@@ -103,6 +103,46 @@ bool region_contains(const struct region_set *set, u64 base, u64 size)
 	return false;
 }
 
+bool region_overlap(const struct region_set *set, unsigned i, u64 *base, u64 *size)
+{
+	u64 start = max_u64(*base, set->regions[i].base.value);
+	u64 end = min_u64(*base + *size, region_end(&set->regions[i]));
+
+	if (start >= end)
+		return false;
+	*base = start;
+	*size = end - start;
+	return true;
+}
+
+bool region_meets(const struct region_set *set, u64 base, u64 size)
+{
+	for (unsigned i = 0; i < set->count; i++) {
+		u64 start = base, length = size;
+
+		if (region_overlap(set, i, &start, &length))
+			return true;
+	}
+	return false;
+}
+
+u64 region_truncate(struct region_set *set, u64 limit)
+{
+	unsigned kept = 0;
+	u64 dropped = 0;
+
+	for (unsigned i = 0; i < set->count; i++) {
+		u64 size = min_u64(set->regions[i].size, limit);
+
+		limit -= size;
+		dropped += set->regions[i].size - size;
+		set->regions[i].size = size;
+		kept += size != 0;
+	}
+	set->count = kept;
+	return dropped;
+}
+
 bool region_find(const struct region_set *set, u64 from, u64 size, u64 alignment, u64 *base)
 {
 	for (unsigned i = 0; i < set->count; i++) {

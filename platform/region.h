@@ -31,6 +31,15 @@ u64 region_remove(struct region_set *set, u64 base, u64 size);
 /* True when one region of the set contains the whole range. */
 bool region_contains(const struct region_set *set, u64 base, u64 size);
 
+/* The part of [base, base + size) that region i of the set shares. False if none. */
+bool region_overlap(const struct region_set *set, unsigned i, u64 *base, u64 *size);
+
+/* True when a region of the set has a byte of the range. */
+bool region_meets(const struct region_set *set, u64 base, u64 size);
+
+/* Drops what comes after the first "limit" bytes. Returns how many bytes those were. */
+u64 region_truncate(struct region_set *set, u64 limit);
+
 /* The lowest place at or above from for size bytes at that alignment (a power of two). */
 bool region_find(const struct region_set *set, u64 from, u64 size, u64 alignment, u64 *base);
 

@@ -21,11 +21,13 @@ struct uart {
 	u32 interrupt;	      /* source number at the PLIC, 0 for none */
 	unsigned fifo_size;   /* the driver's: bytes that fit when it is empty */
 	bool has_busy_detect; /* the driver's: a DesignWare port */
+	bool overran;	      /* the driver's: input was lost; the console clears it */
 };
 
 /* The caller makes sure that one hart at a time is in a driver. Nothing waits. */
 struct uart_driver {
 	const char *const *compatible; /* NULL-terminated; NULL if no tree describes it */
+	unsigned register_count;       /* how many the driver cannot do without */
 
 	/* Leaves the port ready in both directions with its interrupts off. */
 	void (*init)(struct uart *uart);

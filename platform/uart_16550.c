@@ -36,10 +36,12 @@
 #define MCR_RTS	      0x02
 #define MCR_OUT2      0x08 /* lets the interrupt out on PC-like boards */
 #define LSR_DATA      0x01
+#define LSR_OVERRUN   0x02 /* cleared by reading */
 #define LSR_ROOM      0x20
 #define LSR_IDLE      0x40
 
-#define FIFO_SIZE 16
+#define FIFO_SIZE      16
+#define REGISTER_COUNT 8
 
 /* Sending out a full FIFO at 1200 baud takes this many milliseconds. */
 #define DRAIN_MS 150
@@ -75,12 +77,21 @@ static void put(const struct uart *uart, unsigned reg, u8 value)
 	}
 }
 
+/* Each read of LSR forgets that input was lost. */
+static u32 get_status(struct uart *uart)
+{
+	u32 status = get(uart, LSR);
+
+	uart->overran |= (status & LSR_OVERRUN) != 0;
+	return status;
+}
+
 /* What the firmware printed last may still be on its way out. */
 static void drain(struct uart *uart)
 {
 	u64 deadline = hw_time() + hw_machine()->timebase_hz / 1000 * DRAIN_MS;
 
-	while ((get(uart, LSR) & LSR_IDLE) == 0 && hw_time() < deadline)
+	while ((get_status(uart) & LSR_IDLE) == 0 && hw_time() < deadline)
 		hw_pause();
 }
 
@@ -108,18 +119,20 @@ static void uart_16550_init(struct uart *uart)
 	put(uart, LCR, LCR_8N1);
 	put(uart, FCR, FCR_ENABLE | FCR_TRIGGER_8);
 	put(uart, MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
+	uart->overran = false; /* before us, and nobody's loss */
 	uart->fifo_size = (get(uart, IIR) & IIR_FIFOS) == IIR_FIFOS ? FIFO_SIZE : 1;
 }
 
 static void uart_designware_init(struct uart *uart)
 {
-	uart->has_busy_detect = true;
+	/* Trees that describe only the registers of a 16550 have none behind them. */
+	uart->has_busy_detect = uart->size >= (USR + 1ULL) << uart->reg_shift;
 	uart_16550_init(uart);
 }
 
 static bool uart_16550_can_write(struct uart *uart)
 {
-	return (get(uart, LSR) & LSR_ROOM) != 0;
+	return (get_status(uart) & LSR_ROOM) != 0;
 }
 
 /* LSR_ROOM says that the whole FIFO is empty. */
@@ -138,7 +151,7 @@ static size_t uart_16550_read(struct uart *uart, char *bytes, size_t length)
 {
 	size_t done = 0;
 
-	while (done < length && (get(uart, LSR) & LSR_DATA) != 0)
+	while (done < length && (get_status(uart) & LSR_DATA) != 0)
 		bytes[done++] = (char)get(uart, RBR);
 	return done;
 }
@@ -162,7 +175,7 @@ static void uart_16550_acknowledge(struct uart *uart)
 		get(uart, USR);
 	/* A character timeout can outlive its characters on DesignWare ports; only a read of the
 	 * empty FIFO ends it. No emulator here does that. */
-	if (id == IIR_TIMEOUT && (get(uart, LSR) & LSR_DATA) == 0)
+	if (id == IIR_TIMEOUT && (get_status(uart) & LSR_DATA) == 0)
 		get(uart, RBR);
 }
 
@@ -170,6 +183,7 @@ static const char *const compatible[] = {"ns16550a", "ns16550", NULL};
 
 const struct uart_driver uart_16550 = {
 	.compatible = compatible,
+	.register_count = REGISTER_COUNT,
 	.init = uart_16550_init,
 	.write = uart_16550_write,
 	.read = uart_16550_read,
@@ -182,6 +196,7 @@ static const char *const designware_compatible[] = {"snps,dw-apb-uart", NULL};
 
 const struct uart_driver uart_designware = {
 	.compatible = designware_compatible,
+	.register_count = REGISTER_COUNT,
 	.init = uart_designware_init,
 	.write = uart_16550_write,
 	.read = uart_16550_read,

@@ -83,6 +83,7 @@ static const char *const compatible[] = {
 
 const struct uart_driver uart_sifive = {
 	.compatible = compatible,
+	.register_count = DIV + 4, /* at reg-shift 0 these are bytes */
 	.init = uart_sifive_init,
 	.write = uart_sifive_write,
 	.read = uart_sifive_read,

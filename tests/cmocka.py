@@ -94,8 +94,9 @@ class CmockaProgram(CmockaItem):
 
 
 def test_names(source):
-    """The names of the tests that a program registers, by cmocka's macros or its own over them."""
-    macros = [CMOCKA_TEST, *CMOCKA_MACRO.findall(source)]
+    """The names of the tests that a program registers, by cmocka's macros or its own over them.
+    TEST is what headers that programs share call theirs."""
+    macros = [CMOCKA_TEST, "TEST", *CMOCKA_MACRO.findall(source)]
     listed = re.findall(r"\b(?:" + "|".join(macros) + r")\(\s*(\w+)", MACROS.sub("", source))
     return list(dict.fromkeys(listed))
 

@@ -106,8 +106,11 @@ static NOINLINE bool guest_page_fault(struct vcpu *vcpu, u64 scause, u32 registe
 			break;
 		}
 	}
-	if (walk == WALK_RETRY)
+	/* The hart may go by a translation that the guest has changed and not fenced. */
+	if (walk == WALK_RETRY) {
+		hw_hfence_vvma_all();
 		return true;
+	}
 	if (is_ram(vcpu, address))
 		give_ram(vcpu, address);
 	else
@@ -141,8 +144,10 @@ static NOINLINE bool virtual_instruction(struct vcpu *vcpu)
 	 * now. */
 	if (UNLIKELY(insn == 0)) {
 		insn = fetch_instruction(vcpu);
-		if (insn == 0)
+		if (insn == 0) {
+			hw_hfence_vvma_all();
 			return true;
+		}
 	}
 	if (insn == INSN_WFI && (hw_read_sstatus() & SSTATUS_SPP)) {
 		vcpu->pc += 4;

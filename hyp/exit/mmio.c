@@ -89,6 +89,7 @@ enum mmio_result mmio_access(struct vcpu *vcpu, u64 scause, gpa_t address, u32 r
 
 	switch (decode_exit(vcpu, &access, registers)) {
 	case SOURCE_RETRY:
+		hw_hfence_vvma_all(); /* it may go by a translation that is not there any more */
 		return MMIO_DONE;
 	case SOURCE_REFUSED:
 		return MMIO_REFUSED;

@@ -323,6 +323,28 @@ enum status guest_memory_read(struct guest_memory *memory, gpa_t from, void *to,
 	return STATUS_OK;
 }
 
+typedef u32 __attribute__((may_alias)) word_t;
+typedef u64 __attribute__((may_alias)) double_word_t;
+
+/* Images in a bundle are aligned to 4 bytes and no more (Devicetree Specification, "Lexical
+ * structure"), RAM is to 8: memcpy() would go byte by byte, and they are what takes longest between
+ * the machine's start and the guest's. */
+static void copy(char *to, const char *from, u64 length)
+{
+	if (((u64)to & 7) == 0 && ((u64)from & 7) == 4) {
+		const word_t *in = (const word_t *)from;
+		double_word_t *out = (double_word_t *)to;
+		u64 count = length / 8;
+
+		for (u64 i = 0; i < count; i++)
+			out[i] = in[2 * i] | (u64)in[2 * i + 1] << 32;
+		to += 8 * count;
+		from += 8 * count;
+		length -= 8 * count;
+	}
+	memcpy(to, from, length);
+}
+
 enum status guest_memory_write(struct guest_memory *memory, gpa_t to, const void *from, u64 length)
 {
 	const char *in = from;
@@ -339,7 +361,7 @@ enum status guest_memory_write(struct guest_memory *memory, gpa_t to, const void
 		char *ram = find_piece(memory, to, length, &piece);
 
 		CHECK(ram != NULL);
-		memcpy(ram, in, piece);
+		copy(ram, in, piece);
 		in += piece;
 		to.value += piece;
 		length -= piece;

@@ -27,7 +27,13 @@ static struct sbi_ret console_write(struct vcpu *vcpu, u64 length, u64 address)
 static struct sbi_ret console_read(struct vcpu *vcpu, u64 length, u64 address)
 {
 	u8 bytes[CHUNK];
-	u64 count = vcpu->vm->ops->console_read(vcpu->vm, bytes, min_u64(length, CHUNK));
+	u64 room = min_u64(length, CHUNK);
+
+	/* What has been taken has to be delivered: make sure first that it can be. */
+	if (guest_memory_touch(vcpu->vm->memory, gpa(address), NULL) != STATUS_OK ||
+	    guest_memory_touch(vcpu->vm->memory, gpa(address + room - 1), NULL) != STATUS_OK)
+		return sbi_error(SBI_ERR_FAILED);
+	u64 count = vcpu->vm->ops->console_read(vcpu->vm, bytes, room);
 
 	if (count && guest_memory_write(vcpu->vm->memory, gpa(address), bytes, count) != STATUS_OK)
 		return sbi_error(SBI_ERR_FAILED);

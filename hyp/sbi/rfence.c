@@ -71,7 +71,9 @@ struct sbi_ret sbi_rfence_call(SBI_LIGHT_ARGS)
 		return sbi_error(SBI_ERR_INVALID_PARAM);
 	if (UNLIKELY(function == RFENCE_SFENCE_VMA_ASID && asid > ASID_MAX))
 		return sbi_error(SBI_ERR_INVALID_PARAM);
-	if (UNLIKELY(start + size < start && size != ~0ULL && function != RFENCE_FENCE_I))
+	/* The end may be that of the address space, which wraps to 0. */
+	if (UNLIKELY(start + size < start && start + size != 0 && size != ~0ULL &&
+		     function != RFENCE_FENCE_I))
 		return sbi_error(SBI_ERR_INVALID_ADDRESS);
 	if (targets & vcpu->self)
 		fence_self(function, start, size, asid);

@@ -30,6 +30,7 @@ struct console {
 	struct ring input;
 	bool output_waiting; /* the UART was turned away and has to be told of room */
 	bool offering;	     /* a hart is handing input to the UART */
+	bool offer_again;    /* another one came to do that meanwhile */
 	u8 storage[OUTPUT_SIZE + INPUT_SIZE];
 };
 
@@ -94,7 +95,10 @@ static size_t transmit(void *context, const u8 *bytes, size_t length)
 		taken = push_all_locked(ring, bytes, length);
 		drain_locked(ring);
 		taken += push_all_locked(ring, bytes + taken, length - taken);
-		console->output_waiting = taken < length;
+		/* Only writable() takes it back: SBI writes come this way too, and one that finds
+		 * room does not mean that the UART knows. */
+		if (taken < length)
+			console->output_waiting = true;
 	} else {
 		for (taken = 0; taken < length; taken++) {
 			if (ring->count == ring->size)
@@ -125,6 +129,24 @@ static void writable(void)
 		vuart_output_ready(&waiting->uart);
 }
 
+/* The machine is about to go off: what the line has not taken yet goes now, unless the line is
+ * stuck. */
+static void flush(void *context)
+{
+	struct console *console = context;
+	struct ring *ring = &console->output;
+
+	lock_acquire(&ui.lock);
+	while (console == ui.focus && ring->count) {
+		u32 run = (u32)min_u64(ring->count, ring->size - ring->head);
+
+		hw_console_write_all((const char *)&ring->bytes[ring->head], run);
+		ring->head = (ring->head + run) % ring->size;
+		ring->count -= run;
+	}
+	lock_release(&ui.lock);
+}
+
 /* ---- Input ---- */
 
 static size_t peek_locked(const struct ring *ring, u8 *bytes, size_t length)
@@ -149,8 +171,10 @@ static size_t next_chunk_locked(struct console *console, u8 *chunk, size_t taken
 	size_t count = 0;
 
 	drop_locked(&console->input, taken);
-	if (wants_more)
+	/* Whoever came meanwhile may have come because the UART has room again. */
+	if (wants_more || console->offer_again)
 		count = peek_locked(&console->input, chunk, CHUNK);
+	console->offer_again = false;
 	console->offering = count != 0;
 	return count;
 }
@@ -164,7 +188,9 @@ static void offer_input(void *context)
 	size_t count = 0, taken;
 
 	lock_acquire(&ui.lock);
-	if (!console->offering)
+	if (console->offering)
+		console->offer_again = true;
+	else
 		count = next_chunk_locked(console, chunk, 0, true);
 	lock_release(&ui.lock);
 	while (count) {
@@ -172,7 +198,9 @@ static void offer_input(void *context)
 		lock_acquire(&ui.lock);
 		count = next_chunk_locked(console, chunk, taken, taken == count);
 		lock_release(&ui.lock);
-		hw_console_resume_input();
+		/* No room, no resuming: the line would offer the same at once, and for ever. */
+		if (taken)
+			hw_console_resume_input();
 	}
 }
 
@@ -239,7 +267,7 @@ enum status console_attach(struct guest_console *result)
 
 	console->output = (struct ring){.size = OUTPUT_SIZE, .bytes = console->storage};
 	console->input = (struct ring){.size = INPUT_SIZE, .bytes = console->storage + OUTPUT_SIZE};
-	*result = (struct guest_console){transmit, take, offer_input, console};
+	*result = (struct guest_console){transmit, take, offer_input, flush, console};
 	return STATUS_OK;
 }
 

@@ -257,7 +257,7 @@ enum status guest_start(struct guest *guest)
 		status = STATUS_OK;
 	}
 	lock_release(&guest->lock);
-	sched_set_work(true);
+	sched_add_work();
 	return status;
 }
 
@@ -321,7 +321,7 @@ static void end_guest(struct vm *vm, enum vm_end end, const char *reason)
 
 	if (!take_end(guest, end))
 		return;
-	sched_set_work(true);
+	sched_add_work();
 	log_guest(&vm->log, "%s: %s: %s", vm->name, end_words[end], reason);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = guest->vcpus[i];
@@ -421,8 +421,10 @@ static void end_quietly(struct guest *guest)
 {
 	if (!guest->recycle_ticket)
 		guest->recycle_ticket = recycle_begin();
-	if (!recycle_is_done(guest->recycle_ticket))
+	if (!recycle_is_done(guest->recycle_ticket)) {
+		hw_pause();
 		return;
+	}
 	guest->recycle_ticket = 0;
 	if (guest->end != VM_END_REBOOT)
 		stats_log_exits(&guest->vm);
@@ -456,12 +458,20 @@ bool guest_work(void)
 
 	if (__atomic_exchange_n(&work_taken, 1, __ATOMIC_ACQUIRE))
 		return false;
+	u32 asked = sched_work_asked();
+
 	for (unsigned i = 0; i < guest_count && !worked; i++)
 		worked = work_on(guests[i]);
 	if (!worked)
-		sched_set_work(false);
+		sched_finish_work(asked);
 	__atomic_store_n(&work_taken, 0, __ATOMIC_RELEASE);
 	return worked;
+}
+
+void guest_flush_consoles(void)
+{
+	for (unsigned i = 0; i < guest_count; i++)
+		guests[i]->config.console.flush(guests[i]->config.console.context);
 }
 
 bool guest_all_off(void)

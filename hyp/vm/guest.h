@@ -43,6 +43,8 @@ struct guest_console {
 	size_t (*take)(void *context, u8 *bytes, size_t length);
 	/* The UART has room again: hand it what is kept. No lock is held. */
 	void (*offer_input)(void *context);
+	/* Everything is off: get out what is still kept, in bounded time. */
+	void (*flush)(void *context);
 	void *context;
 };
 
@@ -60,7 +62,7 @@ struct guest {
 	struct vcpu *vcpus[VCPU_MAX];
 	struct guest_config config;
 
-	struct lock lock; /* guards state, end, running_count */
+	struct lock lock; /* guards state, end, active_count */
 	enum guest_state state;
 	enum vm_end end;
 	unsigned active_count; /* vCPUs that are not OFF */
@@ -97,6 +99,9 @@ void guest_offer_input(void);
 
 /* True once every VM is OFF for good. */
 bool guest_all_off(void);
+
+/* What VMs have written gets out before the machine goes off. No lock held. */
+void guest_flush_consoles(void);
 
 /* A vCPU in START_PENDING becomes ready to run from pc. STATUS_DENIED: the VM is ending. */
 enum status guest_start_vcpu(struct vcpu *vcpu, u64 pc, u64 opaque) MUST_CHECK;

@@ -33,7 +33,6 @@ static NOINLINE bool host_interrupt(struct vcpu *vcpu, u64 scause)
 	case HW_INTERRUPT_TIMER:
 		vcpu->exit_count[EXIT_COUNT_TIMER]++;
 		pcpu->timer_set = PCPU_TIMER_UNKNOWN;
-		timer_rang(vcpu);
 		break;
 	case HW_INTERRUPT_DEVICE:
 		vcpu->exit_count[EXIT_COUNT_DEVICE]++;
@@ -42,13 +41,15 @@ static NOINLINE bool host_interrupt(struct vcpu *vcpu, u64 scause)
 		vcpu->exit_count[EXIT_COUNT_OTHER]++;
 		break;
 	}
+	/* First, as it takes every interrupt that is pending, without what has to follow here. */
+	timer_poll(pcpu);
+	timer_rang(vcpu);
 	recycle_serve(pcpu);
 	guest_offer_input();
 	requests_serve(vcpu);
 	vcpu_set_wfi_trap(sched_trap_wfi());
 	if (!sched_tick(pcpu))
 		vcpu->leave = 1;
-	timer_poll(pcpu);
 	pcpu_update_timer(pcpu);
 	return !vcpu->leave;
 }
@@ -153,6 +154,7 @@ _Noreturn void run_loop(void)
 			continue;
 		/* One hart ends the machine; the others see the same and wait for it. */
 		if (guest_all_off() && !__atomic_exchange_n(&ending, 1, __ATOMIC_RELAXED)) {
+			guest_flush_consoles();
 			log_info("all virtual machines are off");
 			hw_shutdown();
 		}

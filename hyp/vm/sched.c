@@ -13,7 +13,8 @@ static struct {
 	struct list ready;
 	u32 ready_count;
 	u32 active_count; /* vCPUs that are not OFF */
-	u32 work;	  /* 1: guest_work() has something to do */
+	u32 work_asked;	  /* counts requests for guest_work() */
+	u32 work_done;	  /* the count up to which all is done */
 	u64 slice;	  /* in timebase ticks */
 } sched;
 
@@ -23,7 +24,8 @@ void sched_init(void)
 	list_init(&sched.ready);
 	sched.ready_count = 0;
 	sched.active_count = 0;
-	sched.work = 0;
+	sched.work_asked = 0;
+	sched.work_done = 0;
 	sched.slice = max_u64(1, hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
 }
 
@@ -71,12 +73,6 @@ static void remove_ready_locked(struct vcpu *vcpu)
 	__atomic_store_n(&sched.ready_count, sched.ready_count - 1, __ATOMIC_RELAXED);
 }
 
-/* With one more or one less of them, WFI may have to trap, or not to: all harts look again. */
-static void count_active_locked(int change)
-{
-	__atomic_store_n(&sched.active_count, sched.active_count + (u32)change, __ATOMIC_RELAXED);
-}
-
 static u64 all_harts(void)
 {
 	unsigned count = hw_machine()->hart_count;
@@ -84,14 +80,25 @@ static u64 all_harts(void)
 	return count == 64 ? ~0ULL : BIT(count) - 1;
 }
 
+/* With one more or one less of them, WFI may have to trap, or not to any more: returns the harts
+ * that have to look again. */
+static u64 count_active_locked(int change)
+{
+	bool before = sched_trap_wfi();
+
+	__atomic_store_n(&sched.active_count, sched.active_count + (u32)change, __ATOMIC_RELAXED);
+	return before == sched_trap_wfi() ? 0 : all_harts();
+}
+
 void sched_start(struct vcpu *vcpu)
 {
 	lock_acquire(&sched.lock);
 	CHECK(vcpu->state == VCPU_OFF);
-	make_ready_locked(vcpu);
-	count_active_locked(1);
+	u64 harts = make_ready_locked(vcpu) | count_active_locked(1);
+
 	lock_release(&sched.lock);
-	hw_send_ipi(all_harts());
+	if (harts)
+		hw_send_ipi(harts);
 }
 
 static void stop_waiting_locked(struct vcpu *vcpu)
@@ -102,6 +109,7 @@ static void stop_waiting_locked(struct vcpu *vcpu)
 bool sched_stop(struct vcpu *vcpu)
 {
 	bool stopped = true;
+	u64 harts = 0;
 
 	lock_acquire(&sched.lock);
 	if (vcpu->state == VCPU_READY)
@@ -112,22 +120,34 @@ bool sched_stop(struct vcpu *vcpu)
 		stopped = false;
 	if (stopped) {
 		vcpu->state = VCPU_OFF;
-		count_active_locked(-1);
+		harts = count_active_locked(-1);
 	}
 	lock_release(&sched.lock);
+	if (harts)
+		hw_send_ipi(harts);
 	return stopped;
 }
 
 static bool is_shared(void)
 {
 	return __atomic_load_n(&sched.ready_count, __ATOMIC_RELAXED) != 0 ||
-	       __atomic_load_n(&sched.work, __ATOMIC_RELAXED) != 0;
+	       sched_work_asked() != __atomic_load_n(&sched.work_done, __ATOMIC_RELAXED);
 }
 
-void sched_set_work(bool pending)
+void sched_add_work(void)
 {
-	if (__atomic_exchange_n(&sched.work, pending, __ATOMIC_SEQ_CST) != pending && pending)
-		hw_send_ipi(all_harts());
+	__atomic_fetch_add(&sched.work_asked, 1, __ATOMIC_SEQ_CST);
+	hw_send_ipi(all_harts());
+}
+
+u32 sched_work_asked(void)
+{
+	return __atomic_load_n(&sched.work_asked, __ATOMIC_SEQ_CST);
+}
+
+void sched_finish_work(u32 asked)
+{
+	__atomic_store_n(&sched.work_done, asked, __ATOMIC_SEQ_CST);
 }
 
 /* A slice is due while somebody is ready, and none while nobody is. */
@@ -179,9 +199,11 @@ void sched_exit(struct pcpu *pcpu, struct vcpu *vcpu)
 	lock_acquire(&sched.lock);
 	leave_hart(vcpu);
 	vcpu->state = VCPU_OFF;
-	count_active_locked(-1);
+	u64 harts = count_active_locked(-1);
+
 	lock_release(&sched.lock);
-	hw_send_ipi(all_harts());
+	if (harts)
+		hw_send_ipi(harts);
 }
 
 /* What ends the wait of a vCPU that has been put: an interrupt, pending and enabled in its sie

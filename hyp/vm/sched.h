@@ -38,8 +38,12 @@ void sched_wake(struct vcpu *vcpu);
  * is due, and decides whether the current vCPU goes on. False: its slice is over. */
 bool sched_tick(struct pcpu *pcpu);
 
-/* While there is work besides vCPUs, a vCPU that is alone on its hart gives it up once a slice. */
-void sched_set_work(bool pending);
+/* There is work besides vCPUs for guest_work(): until it is finished, a vCPU that is alone on its
+ * hart gives it up once a slice. The worker reads the count before it looks for work, and gives
+ * that back when it has found none: what was asked meanwhile stays asked. */
+void sched_add_work(void);
+u32 sched_work_asked(void);
+void sched_finish_work(u32 asked);
 
 /* Sleeps until there may be something to do. Returns at once if there is. */
 void sched_idle(struct pcpu *pcpu);

@@ -54,5 +54,6 @@ void timer_poll(struct pcpu *pcpu)
 	if (pcpu->next_poll > hw_time())
 		return;
 	hw_serve_pending();
+	pcpu->timer_set = PCPU_TIMER_UNKNOWN; /* it may just have been silenced */
 	pcpu->next_poll = hw_time() + max_u64(1, hw_machine()->timebase_hz / POLL_HZ);
 }

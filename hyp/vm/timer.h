@@ -18,5 +18,6 @@ void timer_rang(struct vcpu *vcpu);
 /* The hart time at which the timer of a vCPU that has been put wakes it, UINT64_MAX: not. */
 u64 timer_deadline(const struct vcpu *vcpu);
 
-/* Looks after a console without interrupts, when it is time. */
+/* Looks after a console without interrupts, when it is time. Takes all interrupts that are pending:
+ * what others ask of this hart and its vCPU is to be looked at afterwards. */
 void timer_poll(struct pcpu *pcpu);

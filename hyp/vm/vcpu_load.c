@@ -32,7 +32,10 @@ static u64 guest_henvcfg(void)
 	if (hw_has(HW_FEATURE_SVADU))
 		value |= HENVCFG_ADUE;
 	if (hw_has(HW_FEATURE_ZICBOM))
-		value |= HENVCFG_CBIE | HENVCFG_CBCFE;
+		/* CBO.INVAL as a flush: invalidating, it would bring back what was in memory before
+		 * the page was zeroed for this guest (Unprivileged ISA, "Cache-Block Management
+		 * Instructions"). */
+		value |= HENVCFG_CBIE_FLUSH | HENVCFG_CBCFE;
 	if (hw_has(HW_FEATURE_ZICBOZ))
 		value |= HENVCFG_CBZE;
 	return value;
@@ -152,6 +155,9 @@ void vcpu_unload(void)
 {
 	hw_write_vsatp(0);
 	hw_write_hgatp(0);
+	/* VMID 0 is in mode Bare now, which is a change of its mode, and walks that are on their
+	 * way end (Privileged ISA, "Hypervisor Memory-Management Fence Instructions"). */
+	hw_hfence_gvma_all();
 	__atomic_store_n(&pcpu_this()->loaded, NULL, __ATOMIC_RELEASE);
 }
 

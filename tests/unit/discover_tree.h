@@ -13,8 +13,8 @@
 
 static const char *const port_names[] = {"test,port", NULL};
 static const char *const other_names[] = {"test,other-port", NULL};
-static const struct uart_driver port = {.compatible = port_names};
-static const struct uart_driver other_port = {.compatible = other_names};
+static const struct uart_driver port = {.compatible = port_names, .register_count = 8};
+static const struct uart_driver other_port = {.compatible = other_names, .register_count = 8};
 static const struct uart_driver *const drivers[] = {&port, &other_port, NULL};
 
 static void *tree;

@@ -38,7 +38,7 @@
 #define LIVE_VM_MAX   4
 
 /* What a guest's instruction may come to besides the cause of a trap. */
-#define LIVE_NEXT (~0ULL)	/* executed: pc goes on by 4 */
+#define LIVE_NEXT (~0ULL)     /* executed: pc goes on by 4 */
 #define LIVE_STAY (~0ULL - 1) /* executed: pc was set */
 #define LIVE_WFI  (~0ULL - 2) /* WFI */
 
@@ -72,10 +72,10 @@ static struct {
 	u64 free_count_at_start;
 } live = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-#define LIVE_CHECK(condition)                                                      \
-	do {                                                                       \
-		if (!(condition))                                                  \
-			fake_fail("%s:%d: %s", __FILE__, __LINE__, #condition);    \
+#define LIVE_CHECK(condition)                                                   \
+	do {                                                                    \
+		if (!(condition))                                               \
+			fake_fail("%s:%d: %s", __FILE__, __LINE__, #condition); \
 	} while (0)
 
 /* ------------------------------------------------------------------------------------------------
@@ -116,8 +116,8 @@ static inline u64 live_next_event(void)
 
 static inline bool live_can_run(unsigned hart)
 {
-	return !live.gone[hart] && (!live.asleep[hart] || live.over || live.all_off ||
-				    live_is_pending(hart));
+	return !live.gone[hart] &&
+	       (!live.asleep[hart] || live.over || live.all_off || live_is_pending(hart));
 }
 
 /* False: every hart is gone. */
@@ -170,8 +170,7 @@ static inline void live_turn(void)
 	if (!live.running)
 		return;
 	if (++live.turn_count > live.turn_max)
-		fake_fail("%llu turns, and no end in sight",
-			  (unsigned long long)live.turn_max);
+		fake_fail("%llu turns, and no end in sight", (unsigned long long)live.turn_max);
 	fake_advance_time(1 + fake_random_below(&live.random, live.ticks));
 	LIVE_CHECK(live_draw(&next));
 	if (next == self)
@@ -230,8 +229,7 @@ static inline void live_run(u64 seed)
 	live.running = true;
 	for (unsigned i = 0; i < count; i++) {
 		live.asleep[i] = live.gone[i] = false;
-		assert_int_equal(pthread_create(&threads[i], NULL, live_hart,
-						(void *)(uintptr_t)i),
+		assert_int_equal(pthread_create(&threads[i], NULL, live_hart, (void *)(uintptr_t)i),
 				 0);
 	}
 	live_give_turn((unsigned)fake_random_below(&live.random, count));
@@ -356,6 +354,11 @@ static inline size_t live_take(void *context, u8 *bytes, size_t length)
 	return 0;
 }
 
+static inline void live_flush(void *context)
+{
+	(void)context;
+}
+
 static inline void live_offer_input(void *context)
 {
 	struct live_vm *vm = context;
@@ -436,7 +439,7 @@ static inline enum status live_try_create(unsigned vcpu_count, live_code code, b
 		.memory_size = MIB(8),
 		.memory_pinned = pinned,
 		.loader = {live_load_begin, live_load_step, vm},
-		.console = {live_transmit, live_take, live_offer_input, vm},
+		.console = {live_transmit, live_take, live_offer_input, live_flush, vm},
 	};
 
 	vm->code = code;
@@ -552,6 +555,18 @@ static inline u64 live_store(struct vcpu *vcpu, u64 address, u64 value)
 		return live_fault(CAUSE_STORE_GUEST_PAGE_FAULT, address, 0x3023);
 	memcpy(hw_ram(hpa(target)), &value, sizeof(value));
 	return LIVE_NEXT;
+}
+
+/* An instruction fetch from RAM that the hart sees: from what it keeps of earlier fetches, if it
+ * can. The guest has written the code before, in this life, and has executed no FENCE.I since. */
+static inline void live_fetch(struct vcpu *vcpu, u64 address)
+{
+	u64 life = live_vm_of(vcpu)->begin_count * LIVE_VM_MAX + vcpu->vm->id;
+	u64 target = tlb_translate(vcpu, address);
+
+	LIVE_CHECK(target != TLB_ABSENT);
+	/* Instructions of another life or VM are none of its business. */
+	LIVE_CHECK(tlb_look_up(TLB_CODE, 0, align_down(target, PAGE_SIZE), life) == life);
 }
 
 /* sip & sie as the guest sees them. */

@@ -92,9 +92,11 @@ static inline u64 tlb_look_up(enum tlb_kind kind, u64 asid, u64 page, u64 target
 	unsigned vmid = (unsigned)(fake_csrs(hart)->hgatp >> HGATP_VMID_SHIFT) & 0x3fff;
 	struct tlb_entry *entries = tlbs[hart].entries;
 
+	if (kind == TLB_CODE)
+		vmid = 0; /* it is kept by physical address */
 	for (unsigned i = 0; i < tlbs[hart].count; i++)
-		if (entries[i].kind == kind && entries[i].vmid == vmid &&
-		    entries[i].page == page && entries[i].asid == asid)
+		if (entries[i].kind == kind && entries[i].vmid == vmid && entries[i].page == page &&
+		    entries[i].asid == asid)
 			return entries[i].target;
 	/* A cache may lose anything at any time. */
 	if (tlbs[hart].count == TLB_MAX)
@@ -133,8 +135,8 @@ static inline void tlb_use_virtual(const struct vcpu *vcpu, u64 address)
 
 	tlb_absorb_fences();
 	if (tlb_look_up(TLB_VS_STAGE, asid, align_down(address, PAGE_SIZE), root) != root)
-		fake_fail("vCPU %u of VM %u is served by another's VS-stage translation",
-			  vcpu->id, vcpu->vm->id);
+		fake_fail("vCPU %u of VM %u is served by another's VS-stage translation", vcpu->id,
+			  vcpu->vm->id);
 }
 
 /* The guest's own SFENCE.VMA x0, x0. */

@@ -110,6 +110,61 @@ static void reserved_memory_is_kept_out_in_whole_pages(void **state)
 	assert_int_equal(found.no_map.count, 2);
 }
 
+static void add_no_map_region(u32 base_high, u32 base, u32 size_high, u32 size)
+{
+	add("/", "reserved-memory");
+	SET("/reserved-memory", "#address-cells", 2);
+	SET("/reserved-memory", "#size-cells", 2);
+	assert_int_equal(fdt_setprop(tree, at("/reserved-memory"), "ranges", NULL, 0), 0);
+	add("/reserved-memory", "hole");
+	SET("/reserved-memory/hole", "reg", base_high, base, size_high, size);
+	assert_int_equal(fdt_setprop(tree, at("/reserved-memory/hole"), "no-map", NULL, 0), 0);
+}
+
+static void no_map_is_about_ram_only(void **state)
+{
+	(void)state;
+	add_memory("memory@2", 2, 0, 0, 0x10000000);
+	add_no_map_region(0, 0x10000000, 0x00f00000, 0);
+	assert_int_equal(look(), STATUS_OK);
+	assert_int_equal(found.no_map.count, 2);
+	assert_region(&found.no_map, 0, 0x80000000, 0x40000000);
+	assert_region(&found.no_map, 1, 0x200000000, 0x10000000);
+	SET("/reserved-memory/hole", "reg", 0, 0x10000000, 0, 0x1000);
+	assert_int_equal(look(), STATUS_OK);
+	assert_int_equal(found.no_map.count, 0);
+	assert_region(&found.reserved, 0, 0x10000000, 0x1000);
+}
+
+static void a_bundle_that_must_not_be_mapped_is_refused(void **state)
+{
+	(void)state;
+	add_no_map_region(0, 0x90000000, 0, 0x1000);
+	SET("/chosen", "linux,initrd-start", 0x90001000);
+	SET("/chosen", "linux,initrd-end", 0x90002000);
+	assert_int_equal(look(), STATUS_OK);
+	assert_true(found.has_bundle);
+	SET("/chosen", "linux,initrd-start", 0x90000fff);
+	assert_int_equal(look(), STATUS_OK);
+	assert_false(found.has_bundle);
+	assert_said("must not be mapped");
+	/* Or if only its middle must not. */
+	SET("/chosen", "linux,initrd-start", 0x8fff0000);
+	assert_int_equal(look(), STATUS_OK);
+	assert_false(found.has_bundle);
+}
+
+static void ram_beyond_belief_is_not_used(void **state)
+{
+	(void)state;
+	add_memory("memory@1", 1, 0, 0x00e00000, 0);
+	assert_int_equal(look(), STATUS_OK);
+	assert_int_equal(found.memory.count, 2);
+	assert_region(&found.memory, 0, 0x80000000, 0x40000000);
+	assert_region(&found.memory, 1, 0x100000000, GIB(16384 - 1));
+	assert_said("of RAM stay unused");
+}
+
 static void memory_that_may_be_reserved_is_not_guessed_at(void **state)
 {
 	(void)state;
@@ -247,6 +302,9 @@ int main(void)
 		TEST(memory_of_one_cell_is_read_too),
 		TEST(bad_memory_nodes_are_named),
 		TEST(reserved_memory_is_kept_out_in_whole_pages),
+		TEST(no_map_is_about_ram_only),
+		TEST(a_bundle_that_must_not_be_mapped_is_refused),
+		TEST(ram_beyond_belief_is_not_used),
 		TEST(memory_that_may_be_reserved_is_not_guessed_at),
 		TEST(harts_that_cannot_be_used_are_named_and_left_out),
 		TEST(the_boot_hart_has_a_place_among_too_many),

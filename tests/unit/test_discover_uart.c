@@ -43,23 +43,34 @@ static void stdout_path_may_be_an_alias(void **state)
 	assert_int_equal(found.uart.base, 0x20000000);
 }
 
-static void any_known_port_will_do(void **state)
+static void without_stdout_path_any_known_port_will_do(void **state)
 {
-	static const char *const paths[] = {"/nowhere", "", ":", "serial9:115200", "/soc"};
-
 	(void)state;
-	for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
-		set_string("/chosen", "stdout-path", paths[i]);
-		assert_int_equal(look(), STATUS_OK);
-		assert_true(found.has_uart);
-		assert_int_equal(found.uart.base, 0x10000000);
-	}
 	remove_property("/chosen", "stdout-path");
 	assert_int_equal(look(), STATUS_OK);
 	assert_true(found.has_uart);
+	assert_int_equal(found.uart.base, 0x10000000);
 	set_string(PORT, "status", "disabled");
 	assert_int_equal(look(), STATUS_OK);
 	assert_false(found.has_uart);
+}
+
+static void no_other_port_replaces_the_one_of_stdout_path(void **state)
+{
+	static const char *const paths[] = {
+		"/nowhere", "", ":", "serial9:115200", "/soc", "/soc/serial@20000000",
+	};
+
+	(void)state;
+	add_other_port();
+	set_string("/soc/serial@20000000", "compatible", "test,unknown");
+	for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
+		set_string("/chosen", "stdout-path", paths[i]);
+		assert_int_equal(look(), STATUS_OK);
+		assert_false(found.has_uart);
+		assert_false(found.has_plic);
+		assert_said("stdout-path leads to no port that can be driven");
+	}
 }
 
 static void registers_are_read(void **state)
@@ -103,6 +114,39 @@ static void registers_that_cannot_be_are_refused(void **state)
 	assert_false(found.has_uart);
 }
 
+static void registers_must_lie_within_reg(void **state)
+{
+	static const struct {
+		u32 base, size, shift, width;
+		bool fits;
+	} cases[] = {
+		{0x10000000, 0x08, 0, 1, true},
+		{0x10000000, 0x1d, 2, 1, true},
+		{0x10000000, 0x1c, 2, 1, false},
+		{0x10000000, 0x20, 2, 4, true},
+		{0x10000000, 0x1f, 2, 4, false},
+		{0x10000000, 0x10, 2, 1, false},
+		{0x10000ff0, 0x10, 2, 1, false},
+		{0x10000000, 0x100, 12, 1, false},
+		{0x10000000, 0x7001, 12, 1, true},
+		/* A size that means "here": plain registers, unless they leave the page. */
+		{0x10000000, 0x01, 0, 1, true},
+		{0x10000ff8, 0x01, 0, 1, true},
+		{0x10000ff9, 0x01, 0, 1, false},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		SET(PORT, "reg", cases[i].base, cases[i].size);
+		SET(PORT, "reg-shift", cases[i].shift);
+		SET(PORT, "reg-io-width", cases[i].width);
+		assert_int_equal(look(), STATUS_OK);
+		assert_int_equal(found.has_uart, cases[i].fits);
+		if (!cases[i].fits)
+			assert_said(PORT ": its registers cannot be used");
+	}
+}
+
 static void buses_translate(void **state)
 {
 	(void)state;
@@ -119,12 +163,12 @@ static void buses_translate(void **state)
 	/* It reaches beyond what the bus passes on. */
 	SET("/soc/bus/serial@2,100", "reg", 2, 0xff80, 0x100);
 	assert_int_equal(look(), STATUS_OK);
-	assert_int_equal(found.uart.base, 0x10000000);
+	assert_false(found.has_uart);
 	/* A bus without ranges passes on nothing. */
 	SET("/soc/bus/serial@2,100", "reg", 2, 0x100, 0x100);
 	remove_property("/soc/bus", "ranges");
 	assert_int_equal(look(), STATUS_OK);
-	assert_int_equal(found.uart.base, 0x10000000);
+	assert_false(found.has_uart);
 }
 
 static void interrupts_extended_names_its_controller(void **state)
@@ -184,9 +228,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(stdout_path_decides),
 		TEST(stdout_path_may_be_an_alias),
-		TEST(any_known_port_will_do),
+		TEST(without_stdout_path_any_known_port_will_do),
+		TEST(no_other_port_replaces_the_one_of_stdout_path),
 		TEST(registers_are_read),
 		TEST(registers_that_cannot_be_are_refused),
+		TEST(registers_must_lie_within_reg),
 		TEST(buses_translate),
 		TEST(interrupts_extended_names_its_controller),
 		TEST(a_port_without_usable_interrupt_is_polled),

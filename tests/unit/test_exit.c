@@ -352,10 +352,10 @@ static void without_htinst_a_fault_outside_ram_may_be_a_table(void **state)
 	/* A table there: no access to the device is to be made up. */
 	put_word(entry_address(3, 1, VIRTUAL), pte(DEVICE_BASE, 0));
 	self()->pc = PC;
-	assert_int_equal(trap(CAUSE_LOAD_GUEST_PAGE_FAULT, VIRTUAL, DEVICE_BASE >> 2, 0),
+	assert_int_equal(trap(CAUSE_LOAD_GUEST_PAGE_FAULT, VIRTUAL + 1, DEVICE_BASE >> 2, 0),
 			 EXIT_DONE);
 	assert_int_equal(bare.device_reads, 1);
-	assert_injected(PC, CAUSE_LOAD_ACCESS, VIRTUAL);
+	assert_injected(PC, CAUSE_LOAD_ACCESS, VIRTUAL + 1);
 }
 
 static void a_napot_leaf_covers_64_kib(void **state)

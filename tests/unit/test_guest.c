@@ -43,7 +43,10 @@ static void check_fresh(const struct vcpu *vcpu, u64 opaque)
 	/* U-mode may count, as firmware leaves it: Linux takes that for granted. */
 	LIVE_CHECK(hw_read_senvcfg() == 0 && hw_read_scounteren() == 7);
 	LIVE_CHECK(hw_read_sstatus() & SSTATUS_SPP);
-	LIVE_CHECK((hw_read_sstatus() & (SSTATUS_FS | SSTATUS_VS)) == 0);
+	for (unsigned i = 0; i < HW_FP_SIZE && hw_has(HW_FEATURE_F); i++)
+		LIVE_CHECK(fake_fp(hw_hart_index())[i] == 0);
+	for (unsigned i = 0; i < hw_vector_size(); i++)
+		LIVE_CHECK(fake_vector(hw_hart_index())[i] == 0);
 	if (hw_has(HW_FEATURE_SSTC))
 		LIVE_CHECK(hw_read_vstimecmp() == UINT64_MAX);
 }
@@ -66,6 +69,9 @@ static void make_dirty(struct vcpu *vcpu)
 	hw_set_hvip(HVIP_VSSIP);
 	if (hw_has(HW_FEATURE_SSTC))
 		hw_write_vstimecmp(0);
+	memset(fake_fp(hw_hart_index()), 0x77, HW_FP_SIZE);
+	memset(fake_vector(hw_hart_index()), 0x77, hw_vector_size());
+	hw_write_sstatus(hw_read_sstatus() | SSTATUS_FS | SSTATUS_VS);
 }
 
 static unsigned lives;
@@ -82,6 +88,7 @@ static u64 reboot_until_enough(struct vcpu *vcpu)
 	case 1:
 		return live_store(vcpu, LAST_PAGE, 1);
 	case 2:
+		live_fetch(vcpu, LAST_PAGE);
 		make_dirty(vcpu);
 		return ++lives < lives_wanted ? live_reboot(vcpu) : live_shutdown(vcpu);
 	}
@@ -241,6 +248,7 @@ static u64 many_vcpus(struct vcpu *vcpu)
 		return LIVE_NEXT;
 	if (line == 30)
 		return live_store(vcpu, LAST_PAGE, 1);
+	live_fetch(vcpu, LAST_PAGE);
 	return ++lives < lives_wanted ? live_reboot(vcpu) : live_shutdown(vcpu);
 }
 
@@ -255,6 +263,31 @@ static void an_end_finds_vcpus_ready_waiting_and_running(void **state)
 		run_all(seed);
 		assert_int_equal(lives, 10);
 	}
+}
+
+/* Another vCPU started it just when the VM was being ended, and so the request to leave was lost.
+ */
+static u64 never_runs(struct vcpu *vcpu)
+{
+	fake_fail("vCPU %u executes something in a VM that has ended", vcpu->id);
+}
+
+static void a_vcpu_started_while_its_vm_ends_executes_nothing(void **state)
+{
+	(void)state;
+	live_start_with(1, 0);
+	struct guest *guest = live_create(2, never_runs)->guest;
+
+	free_after_create = page_free_count();
+	live_start_guests();
+	live_load(&live.vms[0]);
+	guest->active_count++;
+	guest->vm.ops->end(&guest->vm, VM_END_SHUTDOWN, "the test wants it");
+	vcpu_reset(guest->vcpus[1], GUEST_RAM_BASE, 1, 0);
+	sched_start(guest->vcpus[1]);
+	live_run(1);
+	assert_true(guest_all_off());
+	assert_nothing_leaked();
 }
 
 /* Another VM is to be neither stopped nor hurt by reboots. */
@@ -418,6 +451,7 @@ int main(void)
 		cmocka_unit_test(a_vm_whose_last_vcpu_stops_is_ended_with_a_reason),
 		cmocka_unit_test(a_vm_that_cannot_go_on_is_ended_with_a_reason),
 		cmocka_unit_test(an_end_finds_vcpus_ready_waiting_and_running),
+		cmocka_unit_test(a_vcpu_started_while_its_vm_ends_executes_nothing),
 		cmocka_unit_test(vms_come_and_go_beside_each_other),
 		cmocka_unit_test(without_memory_a_vm_does_not_start_and_leaks_nothing),
 		cmocka_unit_test(a_loader_that_fails_leaves_the_vm_off),

@@ -394,13 +394,13 @@ static void the_short_way_leaves_everything_else_to_the_long_one(void **state)
 	const u64 lw = transformed_load(W, 10);
 	static const u64 htinst[] = {
 		0,
-		0x3000,				/* a table entry read */
-		0x2003 | 10 << 7 | 1 << 15,	/* the later part of a misaligned load */
-		0x2002 | 10 << 7,		/* bits 1:0 = 10 */
-		0x7003 | 10 << 7,		/* no load has this width */
-		0x4023 | 10 << 20,		/* nor a store that */
-		0x202f | 10 << 7,		/* AMOADD.W */
-		0x2007,				/* FLW */
+		0x3000,			    /* a table entry read */
+		0x2003 | 10 << 7 | 1 << 15, /* the later part of a misaligned load */
+		0x2002 | 10 << 7,	    /* bits 1:0 = 10 */
+		0x7003 | 10 << 7,	    /* no load has this width */
+		0x4023 | 10 << 20,	    /* nor a store that */
+		0x202f | 10 << 7,	    /* AMOADD.W */
+		0x2007,			    /* FLW */
 		BIT(32) | 0x2003 | 10 << 7,
 	};
 

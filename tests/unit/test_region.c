@@ -124,6 +124,45 @@ static void clipping_ends_where_addresses_end(void **state)
 	assert_int_equal(size, 0);
 }
 
+static void overlaps_are_what_both_have(void **state)
+{
+	struct region_set set = {.count = 0};
+	u64 base = 0, size = 0x10000;
+
+	(void)state;
+	assert_int_equal(region_add(&set, 0x1000, 0x1000), STATUS_OK);
+	assert_true(region_overlap(&set, 0, &base, &size));
+	assert_int_equal(base, 0x1000);
+	assert_int_equal(size, 0x1000);
+	base = 0x1fff;
+	assert_true(region_overlap(&set, 0, &base, &size));
+	assert_int_equal(base, 0x1fff);
+	assert_int_equal(size, 1);
+	base = 0x2000;
+	assert_false(region_overlap(&set, 0, &base, &size));
+	assert_true(region_meets(&set, 0xfff, 2));
+	assert_false(region_meets(&set, 0xfff, 1));
+	assert_false(region_meets(&set, 0x2000, 1));
+}
+
+static void truncation_keeps_the_first_bytes(void **state)
+{
+	struct region_set set = {.count = 0};
+
+	(void)state;
+	assert_int_equal(region_add(&set, 10, 3), STATUS_OK);
+	assert_int_equal(region_add(&set, 20, 5), STATUS_OK);
+	assert_int_equal(region_add(&set, 30, 2), STATUS_OK);
+	assert_int_equal(region_truncate(&set, 10), 0);
+	assert_int_equal(set.count, 3);
+	assert_int_equal(region_truncate(&set, 4), 6);
+	assert_int_equal(set.count, 2);
+	assert_int_equal(set.regions[1].base.value, 20);
+	assert_int_equal(set.regions[1].size, 1);
+	assert_int_equal(region_truncate(&set, 3), 1);
+	assert_int_equal(set.count, 1);
+}
+
 static void places_are_found_lowest_first_and_aligned(void **state)
 {
 	struct region_set set = {.count = 0};
@@ -176,6 +215,8 @@ int main(void)
 		cmocka_unit_test(a_full_set_refuses_and_keeps_what_it_has),
 		cmocka_unit_test(a_split_in_a_full_set_loses_the_smaller_part),
 		cmocka_unit_test(clipping_ends_where_addresses_end),
+		cmocka_unit_test(overlaps_are_what_both_have),
+		cmocka_unit_test(truncation_keeps_the_first_bytes),
 		cmocka_unit_test(places_are_found_lowest_first_and_aligned),
 		cmocka_unit_test(only_whole_pages_are_left),
 		cmocka_unit_test(the_largest_regions_are_kept_in_order),

@@ -12,9 +12,24 @@ static const u64 full[] = {SBI_EID_HSM, SBI_EID_SRST, SBI_EID_DBCN, SBI_EID_SUSP
 
 /* PMU, CPPC, NACL, STA, SSE, FWFT, DBTR, MPXY; experimental, vendor's and firmware's; nonsense. */
 static const u64 unknown[] = {
-	0x504D55,   0x43505043, 0x4E41434C, 0x535441,	0x535345,   0x46574654, 0x44425452,
-	0x4D505859, 0x08000000, 0x09000000, 0x0A000000, 0x9,	    0xf,	0x11,
-	~0ULL,	    1ULL << 63, 0x0800000000000010,	1ULL << 32 | SBI_EID_BASE,
+	0x504D55,
+	0x43505043,
+	0x4E41434C,
+	0x535441,
+	0x535345,
+	0x46574654,
+	0x44425452,
+	0x4D505859,
+	0x08000000,
+	0x09000000,
+	0x0A000000,
+	0x9,
+	0xf,
+	0x11,
+	~0ULL,
+	1ULL << 63,
+	0x0800000000000010,
+	1ULL << 32 | SBI_EID_BASE,
 	1ULL << 32 | SBI_EID_TIME,
 };
 
@@ -154,8 +169,7 @@ static void an_ipi_reaches_just_the_harts_of_the_mask(void **state)
 		assert_int_equal(ipis_posted(), mask);
 		assert_int_equal(bare_count(OP_NOTIFY), __builtin_popcountll(mask & ~1ULL));
 		for (unsigned i = 1; i < 4; i++)
-			assert_int_equal(bare.vcpus[i]->requests,
-					 mask >> i & 1 ? REQUEST_IRQ : 0);
+			assert_int_equal(bare.vcpus[i]->requests, mask >> i & 1 ? REQUEST_IRQ : 0);
 	}
 }
 
@@ -317,7 +331,7 @@ static void assert_range_fenced(u64 start, u64 size)
 static void every_page_of_a_range_is_fenced(void **state)
 {
 	static const u64 starts[] = {0, 1, 0x1000, 0x1fff, 0x123456, ~0ULL - 0x20fff};
-	static const u64 sizes[] = {1,	    2,	    0xfff,  0x1000,  0x1001,  0x2000,
+	static const u64 sizes[] = {1,	    2,	    0xfff,   0x1000,  0x1001, 0x2000,
 				    0x8001, 0xf001, 0x10000, 0x10001, 0x20000};
 
 	(void)state;

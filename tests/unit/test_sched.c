@@ -194,17 +194,21 @@ static void work_takes_a_slice_like_a_vcpu(void **state)
 	start(2, 1);
 	make_ready(1);
 	pick(0);
-	sched_set_work(true);
+	sched_add_work();
 	assert_int_equal(fake_pending_ipis(), 3);
 	assert_true(sched_tick(pcpu_this()));
 	assert_int_equal(pcpu_this()->slice_end, SLICE);
 	forget_ipis();
-	/* Told once is enough. */
-	sched_set_work(true);
-	assert_int_equal(fake_pending_ipis(), 0);
 	fake_advance_time(SLICE);
 	assert_false(sched_tick(pcpu_this()));
-	sched_set_work(false);
+	/* More work turns up behind the worker's look at what there is. */
+	u32 asked = sched_work_asked();
+
+	sched_add_work();
+	forget_ipis();
+	sched_finish_work(asked);
+	assert_false(sched_tick(pcpu_this()));
+	sched_finish_work(sched_work_asked());
 	assert_true(sched_tick(pcpu_this()));
 	assert_int_equal(pcpu_this()->slice_end, UINT64_MAX);
 }
@@ -527,10 +531,10 @@ static void a_hart_does_not_sleep_while_there_is_something_to_do(void **state)
 	assert_false(pcpu_this()->idle);
 	pick(1);
 	fake_set_hart(0);
-	sched_set_work(true);
+	sched_add_work();
 	sched_idle(pcpu_this());
 	assert_int_equal(wait_count, 0);
-	sched_set_work(false);
+	sched_finish_work(sched_work_asked());
 	sched_idle(pcpu_this());
 	assert_int_equal(wait_count, 1);
 }
@@ -630,7 +634,8 @@ int main(void)
 		cmocka_unit_test(the_hart_wakes_its_waiting_vcpus_in_order_of_their_deadlines),
 		cmocka_unit_test(a_deadline_is_kept_by_a_hart_that_is_busy),
 		cmocka_unit_test(woken_early_a_vcpu_is_not_woken_again_at_its_deadline),
-		cmocka_unit_test(an_idle_hart_sleeps_although_the_last_guest_has_interrupts_pending),
+		cmocka_unit_test(
+			an_idle_hart_sleeps_although_the_last_guest_has_interrupts_pending),
 		cmocka_unit_test(unloading_leaves_nothing_that_wakes_the_hart),
 		cmocka_unit_test(a_hart_does_not_sleep_while_there_is_something_to_do),
 		cmocka_unit_test(before_it_sleeps_a_hart_sets_its_timer),

@@ -233,7 +233,7 @@ static void a_guest_is_given_what_all_harts_can_do(void **state)
 		{HW_FEATURE_SSTC, HENVCFG_STCE},
 		{HW_FEATURE_SVPBMT, HENVCFG_PBMTE},
 		{HW_FEATURE_SVADU, HENVCFG_ADUE},
-		{HW_FEATURE_ZICBOM, HENVCFG_CBIE | HENVCFG_CBCFE},
+		{HW_FEATURE_ZICBOM, HENVCFG_CBIE_FLUSH | HENVCFG_CBCFE},
 		{HW_FEATURE_ZICBOZ, HENVCFG_CBZE},
 	};
 	u64 all = 0;
@@ -353,13 +353,13 @@ static void what_is_posted_while_it_runs_is_added(void **state)
 static void a_reset_keeps_only_the_wire_of_the_plic(void **state)
 {
 	(void)state;
+	vcpu_load(a);
+	hw_set_hvip(HVIP_VSSIP);
+	vcpu_put(a);
 	a->irq_level = HVIP_VSEIP | HVIP_VSTIP;
 	a->irq_posted = HVIP_VSSIP;
 	a->requests = REQUEST_LEAVE | REQUEST_VVMA;
 	a->timer = 5;
-	vcpu_load(a);
-	hw_set_hvip(HVIP_VSSIP);
-	vcpu_put(a);
 	vcpu_reset(a, GUEST_RAM_BASE, 0, 0);
 	assert_int_equal(a->requests, 0);
 	assert_int_equal(a->timer, UINT64_MAX);
@@ -426,8 +426,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_posted_while_it_runs_is_added, setup),
 		cmocka_unit_test_setup(a_reset_keeps_only_the_wire_of_the_plic, setup),
 		cmocka_unit_test_setup(unloading_leaves_no_tables_to_walk, setup),
-		cmocka_unit_test_setup(wfi_traps_only_while_there_are_more_vcpus_than_harts,
-				       setup),
+		cmocka_unit_test_setup(wfi_traps_only_while_there_are_more_vcpus_than_harts, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
