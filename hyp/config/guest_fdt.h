@@ -9,9 +9,7 @@
 #include "hyp/hw.h"
 #include "hyp/status.h"
 #include "hyp/types.h"
-
-/* Where guest RAM starts, as on QEMU virt. */
-#define GUEST_RAM_BASE 0x80000000ULL
+#include "hyp/vm/guest.h"
 
 #define GUEST_FDT_CPU_MAX      32
 #define GUEST_FDT_BOOTARGS_MAX 4096 /* bytes with the final NUL */

@@ -290,30 +290,50 @@ static void a_vcpu_started_while_its_vm_ends_executes_nothing(void **state)
 	assert_nothing_leaked();
 }
 
-/* Another VM is to be neither stopped nor hurt by reboots. */
-static u64 count_to_the_end(struct vcpu *vcpu)
+static bool others_are_off(void)
 {
-	vcpu->x[9]++;
-	hw_write_vsscratch(vcpu->x[9]);
-	if (live_line(vcpu) == 0)
-		vcpu->x[9] = 0;
-	else
+	return live.vms[0].guest->state == GUEST_OFF && live.vms[2].guest->state == GUEST_OFF;
+}
+
+/* Another VM is to be neither stopped nor hurt by reboots, nor to find anything of others in the
+ * memory that it gets while it runs: more of it with each life of theirs, the last when they are
+ * gone. */
+static u64 grow_to_the_end(struct vcpu *vcpu)
+{
+	unsigned quarter = others_are_off() ? 3 : lives * 3 / (lives_wanted + 2);
+
+	switch (live_line(vcpu)) {
+	case 0:
+		vcpu->x[9] = GUEST_RAM_BASE + MIB(2) * quarter + LAST_PAGE % MIB(2);
+		return LIVE_NEXT;
+	case 1:
+		return live_store(vcpu, vcpu->x[9], 1);
+	case 2:
+		live_fetch(vcpu, vcpu->x[9]);
+		hw_write_vsscratch(vcpu->x[9]);
+		return LIVE_NEXT;
+	default:
 		LIVE_CHECK(hw_read_vsscratch() == vcpu->x[9]);
-	if (vcpu->x[9] < 500)
-		return live_line(vcpu) == 50 ? live_jump(vcpu, 1) : LIVE_NEXT;
-	return live_shutdown(vcpu);
+		return vcpu->x[9] >= GUEST_RAM_BASE + MIB(6) ? live_shutdown(vcpu)
+							     : live_jump(vcpu, 0);
+	}
 }
 
 static void vms_come_and_go_beside_each_other(void **state)
 {
 	(void)state;
-	for (u64 seed = 0; seed < 20; seed++) {
-		live_start_with(1 + seed % 3, 0);
+	for (u64 seed = 0; seed < 30; seed++) {
+		struct fake_options options = fake_defaults();
+
+		options.hart_count = 1 + seed % 3;
+		options.timebase_hz = 10000;
+		options.ram_size = MIB(32); /* so that pages pass from one to the other */
+		live_start(&options);
 		live_create(1 + seed % 3, many_vcpus);
-		live_create(1, count_to_the_end);
+		live_create(1, grow_to_the_end);
 		live_create(1 + seed % 2, many_vcpus);
 		lives = 0;
-		lives_wanted = 12;
+		lives_wanted = 30;
 		run_all(seed);
 	}
 }
