@@ -49,6 +49,11 @@ void hart_init_csrs(void)
 	csr_write(hideleg, hart_self()->probe.hideleg);
 	csr_write(hcounteren, HCOUNTEREN_TIME);
 	csr_write(hstatus, HSTATUS_VSXL_64);
+	/* Custom and standard state that nobody switches stays shut, whatever the firmware left
+	 * open (Privileged ISA, "State Enable Extension"). hstateen0 is vcpu_load()'s. */
+	(void)csr_try_write(hstateen1, 0);
+	(void)csr_try_write(hstateen2, 0);
+	(void)csr_try_write(hstateen3, 0);
 	csr_write(hvip, 0);
 	csr_write(hie, 0);
 	csr_write(hgatp, 0);

@@ -51,12 +51,30 @@ static void zero_blocks(char *at, const char *end, u64 block)
 		at = zero_block(zero_block(zero_block(zero_block(at, block), block), block), block);
 }
 
+static void flush_blocks(char *at, const char *end, u64 block)
+{
+	for (; at < end; at += block)
+		__asm__ volatile(".option push\n\t.option arch, +zicbom\n\t"
+				 "cbo.flush (%0)\n\t"
+				 ".option pop"
+				 :
+				 : "r"(at)
+				 : "memory");
+}
+
 void hw_zero_pages(void *page_aligned, size_t size)
 {
+	char *at = page_aligned;
+
 	if (hw_has(HW_FEATURE_ZICBOZ) && machine.cboz_block_size <= PAGE_SIZE / 4)
-		zero_blocks(page_aligned, (char *)page_aligned + size, machine.cboz_block_size);
+		zero_blocks(at, at + size, machine.cboz_block_size);
 	else
-		memset(page_aligned, 0, size);
+		memset(at, 0, size);
+	/* A guest with Svpbmt may map its memory non-cacheable and read what is behind the cache:
+	 * the zeroes have to be there, too (Privileged ISA, "Svpbmt"). Without Zicbom there is no
+	 * means to see to that. */
+	if (hw_has(HW_FEATURE_SVPBMT) && hw_has(HW_FEATURE_ZICBOM))
+		flush_blocks(at, at + size, machine.cbom_block_size);
 }
 
 /* In firmware/probe.S. */
