@@ -31,6 +31,12 @@ static u32 work_taken;
 /* Some VM's input_wanted is set. */
 static u32 any_input_wanted;
 
+/* Written by who may change it, with the lock where two could want to; read by everyone. */
+static void set_state(struct guest *guest, enum guest_state state)
+{
+	__atomic_store_n(&guest->state, state, __ATOMIC_RELEASE);
+}
+
 /* ---- Wires ---- */
 
 /* The external interrupt of a vCPU is a level that the vPLIC sets. */
@@ -242,7 +248,7 @@ static enum status begin_loading(struct guest *guest)
 		memset(guest->vcpus[i]->exit_count, 0, sizeof(guest->vcpus[i]->exit_count));
 	}
 	guest->end = VM_END_NONE;
-	guest->state = GUEST_LOADING;
+	set_state(guest, GUEST_LOADING);
 	return guest->config.loader.begin(guest->config.loader.context, &guest->memory);
 }
 
@@ -252,7 +258,7 @@ enum status guest_start(struct guest *guest)
 
 	lock_acquire(&guest->lock);
 	if (guest->state == GUEST_OFF) {
-		guest->state = GUEST_FREEING; /* of nothing: loading begins when that is done */
+		set_state(guest, GUEST_FREEING); /* of nothing: loading begins when that is done */
 		guest->end = VM_END_REBOOT;
 		status = STATUS_OK;
 	}
@@ -286,7 +292,7 @@ static void start_boot_vcpu(struct guest *guest, gpa_t entry, gpa_t fdt)
 		  (unsigned long long)(hw_time() - hw_machine()->boot_time));
 	guest->vm.htimedelta = 0 - hw_time();
 	lock_acquire(&guest->lock);
-	guest->state = GUEST_RUNNING;
+	set_state(guest, GUEST_RUNNING);
 	lock_release(&guest->lock);
 	guest->vcpus[0]->hsm = HSM_START_PENDING;
 	if (guest_start_vcpu(guest->vcpus[0], entry.value, fdt.value) != STATUS_OK)
@@ -307,7 +313,7 @@ static bool take_end(struct guest *guest, enum vm_end end)
 
 	lock_acquire(&guest->lock);
 	if (guest->state == GUEST_RUNNING) {
-		guest->state = GUEST_ENDING;
+		set_state(guest, GUEST_ENDING);
 		guest->end = end;
 		taken = true;
 	}
@@ -379,7 +385,7 @@ static void fail_loading(struct guest *guest, enum status status)
 {
 	log_error("%s: not started: %s", guest->vm.name, status_name(status));
 	lock_acquire(&guest->lock);
-	guest->state = GUEST_FREEING;
+	set_state(guest, GUEST_FREEING);
 	guest->end = VM_END_FAILED;
 	lock_release(&guest->lock);
 }
@@ -405,7 +411,7 @@ static void free_step(struct guest *guest)
 		return;
 	guest->has_memory = false;
 	if (guest->end != VM_END_REBOOT) {
-		__atomic_store_n(&guest->state, GUEST_OFF, __ATOMIC_RELEASE);
+		set_state(guest, GUEST_OFF);
 		return;
 	}
 	/* Not OFF for a moment: another hart might take it for the end of the last VM. */
@@ -428,7 +434,7 @@ static void end_quietly(struct guest *guest)
 	guest->recycle_ticket = 0;
 	if (guest->end != VM_END_REBOOT)
 		stats_log_exits(&guest->vm);
-	__atomic_store_n(&guest->state, GUEST_FREEING, __ATOMIC_RELEASE);
+	set_state(guest, GUEST_FREEING);
 }
 
 /* True: a step was done, or something that another hart does is being waited for. */

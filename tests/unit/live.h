@@ -8,6 +8,9 @@
  * drawn from a seeded generator: each seed is an interleaving that can be had again. The clock
  * moves with every turn, and when all harts sleep, to the next timer.
  *
+ * live_run_parallel() lets the threads loose instead: nothing can be had again then, and caches are
+ * not modelled, but what the code does about the order of loads and stores is put to the test.
+ *
  * What goes wrong on a hart ends the program with a message, as cmocka's assertions belong to the
  * first thread only.
  */
@@ -17,6 +20,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -60,6 +64,7 @@ static struct {
 	pthread_cond_t turn[LIVE_HART_MAX];
 	unsigned holder; /* the hart whose turn it is */
 	bool running;	 /* harts are threads now */
+	bool parallel;	 /* and they do not take turns */
 	bool asleep[LIVE_HART_MAX], gone[LIVE_HART_MAX];
 	bool over;    /* all harts sleep, and nothing will wake them */
 	bool all_off; /* guest_all_off() was true once */
@@ -163,12 +168,25 @@ static inline void live_give_turn(unsigned hart)
 	pthread_mutex_unlock(&live.lock);
 }
 
+/* The record of fences has an end, and nobody looks at it. */
+static inline void live_turn_in_parallel(void)
+{
+	if (fake_fence_count() > FAKE_FENCE_MAX / 2)
+		fake_clear_fences();
+	fake_advance_time(1);
+	usleep(0);
+}
+
 static inline void live_turn(void)
 {
 	unsigned self = hw_hart_index(), next;
 
 	if (!live.running)
 		return;
+	if (live.parallel) {
+		live_turn_in_parallel();
+		return;
+	}
 	if (++live.turn_count > live.turn_max)
 		fake_fail("%llu turns, and no end in sight", (unsigned long long)live.turn_max);
 	fake_advance_time(1 + fake_random_below(&live.random, live.ticks));
@@ -185,6 +203,11 @@ static inline void live_send_ipi(u64 harts)
 	live_turn();
 }
 
+static inline bool live_is_all_off(void)
+{
+	return __atomic_load_n(&live.all_off, __ATOMIC_RELAXED);
+}
+
 /* Sleeps until something is pending. */
 static inline void live_sleep(void)
 {
@@ -196,10 +219,11 @@ static inline void live_sleep(void)
 	do {
 		live_turn();
 		/* The run loop shuts the machine down only once in the life of a program. */
-		live.all_off |= guest_all_off();
-	} while (!live.over && !live.all_off && !live_is_pending(self));
+		if (guest_all_off())
+			__atomic_store_n(&live.all_off, true, __ATOMIC_RELAXED);
+	} while (!live.over && !live_is_all_off() && !live_is_pending(self));
 	live.asleep[self] = false;
-	if (live.over || live.all_off)
+	if (live.over || live_is_all_off())
 		hw_shutdown();
 }
 
@@ -207,12 +231,13 @@ static inline void *live_hart(void *argument)
 {
 	unsigned self = (unsigned)(uintptr_t)argument, next;
 
-	live_await_turn(self);
+	if (!live.parallel)
+		live_await_turn(self);
 	fake_set_hart(self);
 	if (FAKE_CATCH_END(run_loop()) != FAKE_END_SHUTDOWN)
 		fake_fail("hart %u: %s", self, fake_check_condition());
 	live.gone[self] = true;
-	if (live_draw(&next))
+	if (!live.parallel && live_draw(&next))
 		live_give_turn(next);
 	return NULL;
 }
@@ -232,12 +257,23 @@ static inline void live_run(u64 seed)
 		assert_int_equal(pthread_create(&threads[i], NULL, live_hart, (void *)(uintptr_t)i),
 				 0);
 	}
-	live_give_turn((unsigned)fake_random_below(&live.random, count));
+	if (!live.parallel)
+		live_give_turn((unsigned)fake_random_below(&live.random, count));
 	for (unsigned i = 0; i < count; i++)
 		pthread_join(threads[i], NULL);
 	live.running = false;
 	live.holder = LIVE_HART_MAX;
 	fake_set_hart(0);
+}
+
+/* The same with threads that do not wait for each other. A hang ends the program. */
+static inline void live_run_parallel(void)
+{
+	live.parallel = true;
+	alarm(100);
+	live_run(0);
+	alarm(0);
+	live.parallel = false;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -318,7 +354,7 @@ static inline u64 live_guest_run(struct vcpu *vcpu)
 	LIVE_CHECK((hw_read_hgatp() & HGATP_PPN_MASK) ==
 		   vcpu->vm->memory->gstage.root.value >> PAGE_SHIFT);
 	LIVE_CHECK(hw_read_hstatus() & HSTATUS_SPV);
-	LIVE_CHECK(!live.all_off);
+	LIVE_CHECK(!live_is_all_off());
 	for (;;) {
 		live_turn();
 		u64 scause = live_host_interrupt();
@@ -546,14 +582,24 @@ static inline u64 live_fault(u64 cause, u64 address, u64 htinst)
 	return cause;
 }
 
+/* Without a model of caches. */
+static inline u64 live_present(const struct vcpu *vcpu, u64 address)
+{
+	struct gstage_leaf leaf;
+
+	return gstage_walk(&vcpu->vm->memory->gstage, gpa(address), &leaf) == STATUS_OK
+		       ? leaf.address.value
+		       : TLB_ABSENT;
+}
+
 /* A store to guest-physical RAM: faults until the hart sees something there. */
 static inline u64 live_store(struct vcpu *vcpu, u64 address, u64 value)
 {
-	u64 target = tlb_translate(vcpu, address);
+	u64 target = live.parallel ? live_present(vcpu, address) : tlb_translate(vcpu, address);
 
 	if (target == TLB_ABSENT)
 		return live_fault(CAUSE_STORE_GUEST_PAGE_FAULT, address, 0x3023);
-	memcpy(hw_ram(hpa(target)), &value, sizeof(value));
+	__atomic_store_n((u64 *)hw_ram(hpa(target)), value, __ATOMIC_RELAXED);
 	return LIVE_NEXT;
 }
 
@@ -564,7 +610,7 @@ static inline void live_fetch(struct vcpu *vcpu, u64 address)
 	u64 life = live_vm_of(vcpu)->begin_count * LIVE_VM_MAX + vcpu->vm->id;
 	u64 target = tlb_translate(vcpu, address);
 
-	LIVE_CHECK(target != TLB_ABSENT);
+	LIVE_CHECK(!live.parallel && target != TLB_ABSENT);
 	/* Instructions of another life or VM are none of its business. */
 	LIVE_CHECK(tlb_look_up(TLB_CODE, 0, align_down(target, PAGE_SIZE), life) == life);
 }
