@@ -39,6 +39,17 @@ enum vcpu_run_state {
 	VCPU_READY,   /* in the run queue */
 	VCPU_RUNNING, /* loaded on a hart, which enters it again and again */
 	VCPU_WAITING, /* for an interrupt: WFI or a suspend */
+	VCPU_PARKED,  /* its VM is paused; ready or waiting again when that is over */
+};
+
+/* What a VM may have of the harts. Constant while the VM exists. */
+struct sched_limits {
+	u32 shares;	/* weight against other VMs, 1 to 10000; its vCPUs have equal parts of it */
+	u32 quota;	/* percent of one hart that all its vCPUs get together, 0: no cap */
+	u64 harts;	/* mask of hart indexes that it may use, 0: all that are not dedicated */
+	bool dedicated; /* those harts are its own: vCPU n has the n-th of them, nobody else any */
+	u64 rt_budget;	/* real-time class: each vCPU gets so many ticks ... */
+	u64 rt_period;	/* ... in every period of so many, before all others; 0: not in the class */
 };
 
 /* HSM states of the SBI (SBI, "Hart State Management Extension"). */
@@ -118,7 +129,14 @@ struct vcpu {
 
 	/* Bookkeeping that only makes it faster, or tells. */
 	s32 last_hart; /* where it was loaded last, -1 for nowhere */
-	u64 loaded_at; /* hart time */
+
+	/* Where its time went since its VM started, in ticks; the current stretch not included.
+	 * Written by the scheduler under its lock, read by anybody. */
+	u64 run_time;	  /* on a hart */
+	u64 ready_time;	  /* could have run and did not: what SBI calls stolen */
+	u64 waiting_time; /* WFI or a suspend */
+	u64 pick_count;	  /* times it was given a hart */
+	u64 move_count;	  /* of these, times it was another one than before */
 	u64 exit_count[EXIT_COUNT_MAX];
 };
 
@@ -169,6 +187,7 @@ struct vm {
 	struct guest_memory *memory;
 	struct bus *bus;
 	u64 htimedelta; /* guest time is hart time plus this */
+	struct sched_limits limits;
 
 	struct log_budget log;
 };

@@ -2,10 +2,13 @@
 /*
  * A virtual machine as a whole, and its life:
  *
- *	OFF -> LOADING -> RUNNING -> ENDING -> FREEING -> OFF, or LOADING again for a reboot
+ *	OFF -> QUEUED -> LOADING -> RUNNING <-> PAUSED
+ *	                               |           |
+ *	 OFF or QUEUED  <- FREEING <- ENDING <-----+
  *
- * ENDING waits until no vCPU runs and no hart has the VM's tables active; LOADING and FREEING are
- * done in bounded steps by whichever hart comes by (guest_work()).
+ * QUEUED waits for the VMs that it depends on, or for the time of a restart. ENDING waits until no
+ * vCPU runs and no hart has the VM's tables active. Everything that takes long is done in bounded
+ * steps between vCPUs (work.h). guest.c makes VMs and wires them up, lifecycle.c runs their life.
  */
 #pragma once
 
@@ -21,11 +24,22 @@
 
 enum guest_state {
 	GUEST_OFF,
+	GUEST_QUEUED,
 	GUEST_LOADING,
 	GUEST_RUNNING,
+	GUEST_PAUSED,
 	GUEST_ENDING,
 	GUEST_FREEING,
 };
+
+/* What happens when the VM has ended by itself. A reboot that the guest asks for is none. */
+enum guest_restart {
+	GUEST_RESTART_NEVER,
+	GUEST_RESTART_ON_FAILURE, /* not after a shutdown that the guest asked for */
+	GUEST_RESTART_ALWAYS,
+};
+
+#define GUEST_DEPENDS_MAX 8
 
 /* Brings the images into fresh guest RAM. */
 struct guest_loader {
@@ -53,6 +67,11 @@ struct guest_config {
 	unsigned vcpu_count; /* 1 to VCPU_MAX */
 	u64 memory_size;     /* bytes, a multiple of 4 KiB */
 	bool memory_pinned;
+	struct sched_limits limits;
+	bool autostart;
+	enum guest_restart restart;
+	struct guest *depends[GUEST_DEPENDS_MAX]; /* run before it starts */
+	unsigned depends_count;
 	struct guest_loader loader;
 	struct guest_console console;
 };
@@ -88,8 +107,32 @@ static inline struct guest *guest_of(const struct vm *vm)
  * limits; STATUS_UNSUPPORTED: no G-stage mode has room for that much RAM. */
 enum status guest_create(const struct guest_config *config, struct guest **guest) MUST_CHECK;
 
-/* OFF to LOADING. STATUS_DENIED in any other state. */
+/* All VMs in the order in which they were made: NULL begins, and NULL is the end. Any hart. */
+struct guest *guest_next(const struct guest *guest);
+/* NULL: no VM has that name. */
+struct guest *guest_find(const char *name);
+enum guest_state guest_state(const struct guest *guest);
+/* For people: "running" and so on. */
+const char *guest_state_name(enum guest_state state);
+/* Why the VM last ended, in words; NULL: it has not. */
+const char *guest_end_reason(const struct guest *guest);
+
+/*
+ * What the operator may ask, on any hart, with no lock held. All of it happens soon after the
+ * call. STATUS_DENIED: the VM's state does not allow it.
+ *
+ * start: OFF to QUEUED; those it depends on are started too. stop: to OFF, from any state, and no
+ * restart follows. reset: the same and QUEUED again. pause: RUNNING to PAUSED, with the guest's
+ * clock standing still from when its last vCPU has left its hart. resume: back.
+ */
 enum status guest_start(struct guest *guest) MUST_CHECK;
+enum status guest_stop(struct guest *guest) MUST_CHECK;
+enum status guest_reset(struct guest *guest) MUST_CHECK;
+enum status guest_pause(struct guest *guest) MUST_CHECK;
+enum status guest_resume(struct guest *guest) MUST_CHECK;
+
+/* While held, the machine stays on when the last VM goes off: somebody is at the shell. */
+void guest_hold_machine(bool hold);
 
 /* Does a step of whatever VM needs one. False: there is nothing to do. Any hart, no lock held. */
 bool guest_work(void);

@@ -1,52 +1,65 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Who runs where: one queue of ready vCPUs for all harts, served in turn, a slice each while others
- * wait. A vCPU that is alone on its hart takes no tick, and its WFI is left to the hardware.
- *
- * One lock (LOCK_SCHED) guards the queue, every vCPU's state, and who waits where.
- */
+/* CONTRACT - the implementer may add to it, but what is here stays. */
 #pragma once
 
 #include "hyp/vcpu.h"
 #include "hyp/vm/pcpu.h"
 
-/* A slice while others are ready, in milliseconds. */
+/* A slice while others are ready, in milliseconds, unless the bundle says otherwise. */
 #define SCHED_SLICE_MS 10
 
-void sched_init(void);
+/* Boot hart, before any VM. slice in ticks, 0: SCHED_SLICE_MS. */
+void sched_init(u64 slice);
 
-/* A vCPU that was OFF becomes ready. */
+/* A VM with these limits exists from now on, all its vCPUs OFF: reserves its dedicated harts and
+ * assigns its real-time vCPUs to harts. Any hart. STATUS_INVALID: the limits contradict themselves
+ * or name harts that are not there; STATUS_DENIED: the harts are taken by others, or their
+ * real-time load would exceed what is admissible. *reason (may be NULL) says which in words. */
+enum status sched_admit(struct vm *vm, const char **reason) MUST_CHECK;
+void sched_release(struct vm *vm);
+
+/* A vCPU that was OFF becomes ready; its accounts start at zero when reset is asked for. */
 void sched_start(struct vcpu *vcpu);
 
-/* A vCPU that was ready or waiting becomes OFF. False: it is running somewhere, or OFF already. */
+/* A vCPU that was ready, waiting or parked becomes OFF. False: it is running somewhere, or OFF
+ * already. */
 bool sched_stop(struct vcpu *vcpu);
 
-/* Takes the next ready vCPU for the calling hart and makes it RUNNING there; NULL when there is
- * none. A slice is set if more are ready. */
+/* A vCPU that was ready or waiting becomes parked. False: it is running (ask it to leave, and the
+ * run loop parks it), OFF or parked. */
+bool sched_park(struct vcpu *vcpu);
+/* Parked no more: ready if it was ready, or if it waited and what it waits for has come (its
+ * wait_deadline is again valid hart time), else waiting. No effect in any other state. */
+void sched_unpark(struct vcpu *vcpu);
+
+/* Takes the next vCPU for the calling hart and makes it RUNNING there; NULL when there is none. */
 struct vcpu *sched_pick(struct pcpu *pcpu);
 
-/* The calling hart gives up its RUNNING vCPU, which has been put: to the end of the queue, to wait
- * until wait_deadline or an interrupt that it has enabled, or off. */
+/* The calling hart gives up its RUNNING vCPU, which has been put: back to the queue, to wait until
+ * wait_deadline or an interrupt that it has enabled, parked (waiting or ready by the flag), off. */
 void sched_requeue(struct pcpu *pcpu, struct vcpu *vcpu);
 void sched_wait(struct pcpu *pcpu, struct vcpu *vcpu);
+void sched_park_self(struct pcpu *pcpu, struct vcpu *vcpu, bool waiting);
 void sched_exit(struct pcpu *pcpu, struct vcpu *vcpu);
 
 /* A waiting vCPU may have got what it waits for: makes it ready if so. */
 void sched_wake(struct vcpu *vcpu);
 
-/* The calling hart's timer has rung, or it was interrupted because the queue has changed: wakes who
- * is due, and decides whether the current vCPU goes on. False: its slice is over. */
+/* The calling hart's timer has rung, or it was interrupted because something has changed: wakes who
+ * is due, and decides whether the current vCPU goes on. False: it is to leave. */
 bool sched_tick(struct pcpu *pcpu);
-
-/* There is work besides vCPUs for guest_work(): until it is finished, a vCPU that is alone on its
- * hart gives it up once a slice. The worker reads the count before it looks for work, and gives
- * that back when it has found none: what was asked meanwhile stays asked. */
-void sched_add_work(void);
-u32 sched_work_asked(void);
-void sched_finish_work(u32 asked);
 
 /* Sleeps until there may be something to do. Returns at once if there is. */
 void sched_idle(struct pcpu *pcpu);
 
-/* True while there are more vCPUs than harts, so that a WFI should leave its hart to others. */
-bool sched_trap_wfi(void);
+/* True if a WFI of the calling hart's vCPU should leave the hart to others. */
+bool sched_trap_wfi(struct pcpu *pcpu);
+
+/* For work.c: the hart that shall do work now: an idle one that is not dedicated if there is one,
+ * else one that is not dedicated, else any. */
+unsigned sched_hart_for_work(void);
+/* True if the hart belongs to a VM alone. */
+bool sched_is_dedicated(unsigned hart);
+
+/* Time that the hart has spent without a vCPU since boot, in ticks. */
+u64 sched_idle_time(unsigned hart);
