@@ -149,8 +149,9 @@ bool work_do(struct pcpu *pcpu, bool after_vcpu)
 		u64 end = hw_time();
 
 		pcpu->work_pause = end + (end - start);
-		if (more)
-			__atomic_store_n(&keeper, pcpu->index, __ATOMIC_SEQ_CST);
+		/* A hart that was asked while the step went on has found the work taken, and has
+		 * forgotten about it. */
+		__atomic_store_n(&keeper, pcpu->index, __ATOMIC_SEQ_CST);
 	}
 	set_timer(pcpu);
 	return work != NULL;

@@ -516,8 +516,8 @@ static inline void live_load(struct live_vm *vm)
 	unsigned self = hw_hart_index();
 
 	while (vm->guest->state != GUEST_RUNNING && vm->guest->state != GUEST_OFF) {
-		fake_advance_time(1);
-		work_do(pcpu_this(), false);
+		if (!work_do(pcpu_this(), false))
+			fake_advance_time(1);
 		for (unsigned i = 0; i < hw_machine()->hart_count; i++) {
 			fake_set_hart(i);
 			recycle_serve(pcpu_this());
