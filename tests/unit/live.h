@@ -219,10 +219,10 @@ static inline void live_sleep(void)
 		return;
 	live.asleep[self] = true;
 	do {
-		live_turn();
 		/* The run loop shuts the machine down only once in the life of a program. */
 		if (guest_all_off())
 			__atomic_store_n(&live.all_off, true, __ATOMIC_RELAXED);
+		live_turn();
 	} while (!live.over && !live_is_all_off() && !live_is_pending(self));
 	live.asleep[self] = false;
 	if (live.over || live_is_all_off())
