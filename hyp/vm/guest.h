@@ -47,6 +47,9 @@ struct guest_loader {
 	enum status (*begin)(void *context, struct guest_memory *memory) MUST_CHECK;
 	/* Does a bounded part of it. *done: entry and fdt say how to start. */
 	enum status (*step)(void *context, bool *done, gpa_t *entry, gpa_t *fdt) MUST_CHECK;
+	/* There will be no further step: gives back what begin() took. Again is no harm, nor is it
+	 * after the last step. */
+	void (*cancel)(void *context);
 	void *context;
 };
 
