@@ -20,6 +20,7 @@ enum lock_rank {
 	LOCK_PAGE,    /* the page allocator */
 	LOCK_RANDOM,  /* hw_random(), which serves one hart at a time */
 	LOCK_CONSOLE, /* the console multiplexer's rings */
+	LOCK_WORK,    /* who is at which work */
 	LOCK_LOG,     /* whole lines to the physical console */
 	LOCK_RANK_COUNT
 };
