@@ -33,7 +33,9 @@
 #include "hyp/vm/recycle.h"
 #include "hyp/vm/run.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vm/lifecycle.h"
 #include "hyp/vm/timer.h"
+#include "hyp/vm/work.h"
 #include "tests/fake/fake_hw.h"
 #include "tests/fake/fake_random.h"
 #include "tests/unit/live_tlb.h"
@@ -53,7 +55,7 @@ struct live_vm {
 	struct guest *guest;
 	live_code code;
 	unsigned load_steps; /* that loading takes */
-	unsigned begin_count, step_count;
+	unsigned begin_count, step_count, cancel_count;
 	char output[64];
 	size_t output_length;
 	unsigned offer_count;
@@ -430,15 +432,23 @@ static inline enum status live_load_step(void *context, bool *done, gpa_t *entry
 				  sizeof(word));
 }
 
+static inline void live_load_cancel(void *context)
+{
+	struct live_vm *vm = context;
+
+	vm->cancel_count++;
+}
+
 /* The rooms as hyp_init() prepares them. */
 static inline void live_start(const struct fake_options *options)
 {
 	fake_start_with_pages(options);
-	guest_forget_all();
 	tlb_forget();
 	vmid_init(hw_machine()->vmid_bits);
 	pcpu_init();
-	sched_init();
+	sched_init(0);
+	work_start();
+	guest_forget_all();
 	memset(live.vms, 0, sizeof(live.vms));
 	live.vm_count = 0;
 	live.over = false;
@@ -474,7 +484,7 @@ static inline enum status live_try_create(unsigned vcpu_count, live_code code, b
 		.vcpu_count = vcpu_count,
 		.memory_size = MIB(8),
 		.memory_pinned = pinned,
-		.loader = {live_load_begin, live_load_step, vm},
+		.loader = {live_load_begin, live_load_step, live_load_cancel, vm},
 		.console = {live_transmit, live_take, live_offer_input, live_flush, vm},
 	};
 
@@ -499,13 +509,15 @@ static inline void live_start_guests(void)
 		assert_int_equal(guest_start(live.vms[i].guest), STATUS_OK);
 }
 
-/* Does guest_work() until the VM runs (its vCPU 0 is ready) or is off, and lets the other harts do
+/* Does work until the VM runs (its vCPU 0 is ready) or is off, and lets the other harts do
  * their part of it. */
 static inline void live_load(struct live_vm *vm)
 {
 	unsigned self = hw_hart_index();
 
-	while (vm->guest->state != GUEST_RUNNING && guest_work()) {
+	while (vm->guest->state != GUEST_RUNNING && vm->guest->state != GUEST_OFF) {
+		if (!work_do(pcpu_this(), false))
+			fake_advance_time(1);
 		for (unsigned i = 0; i < hw_machine()->hart_count; i++) {
 			fake_set_hart(i);
 			recycle_serve(pcpu_this());
