@@ -89,9 +89,8 @@ def test_log_is_shown_again_from_the_start_of_a_line(three):
     three.focus("0", "linux")
     three.send(ESC + "l")
     three.expect_exact("[its log]")
-    three.expect_exact("200040")
-    shown = (three.child.before + "200040").replace("\r", "")
-    assert want in shown
+    three.expect_exact("\n200040\r\n")
+    assert want in (three.child.before + "\n200040").replace("\r", "")
     home(three)
 
 
