@@ -91,7 +91,7 @@ static void append(char *text, size_t size, const char *more)
 /* The path leads from first back to first: none of its VMs can start. */
 static void leave_out_circle(struct bundle_parser *parser, u32 first)
 {
-	char text[128] = "";
+	char text[180] = "";
 	u32 member = first;
 
 	do {
@@ -109,7 +109,7 @@ static void leave_out_circle(struct bundle_parser *parser, u32 first)
 	} while (member != first);
 	append(text, sizeof(text), parser->bundle->vms[first].name);
 	parser->node = parser->bundle->vms[first].name;
-	(void)bundle_fail(parser, "depends goes in a circle: %.128s", text);
+	(void)bundle_fail(parser, "depends goes in a circle: %.180s", text);
 }
 
 static void leave_out(struct bundle_parser *parser, u32 self, u32 missing)
