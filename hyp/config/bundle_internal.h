@@ -35,7 +35,8 @@ struct bundle_parser {
 	struct name_index image_names, vm_names;
 	struct store record_store;
 	struct bundle_record *records;
-	u64 memory_taken; /* bytes that the VMs before have */
+	u64 memory_taken;   /* bytes that the VMs before have */
+	u32 compared_count; /* names, in search of the nearest to one that is unknown */
 };
 
 /* ------------------------------------------------------------------------------------------------
