@@ -443,10 +443,10 @@ static inline enum status live_load_step(void *context, bool *done, gpa_t *entry
 				  sizeof(word));
 }
 
-/* Small rings, so that they wrap. */
+/* Off, with rings that hold what a test records, or on for all. */
 static inline void live_observe(void)
 {
-	static u8 rings[LIVE_HART_MAX][KIB(4)] __attribute__((aligned(8)));
+	static u8 rings[LIVE_HART_MAX][KIB(128)] __attribute__((aligned(8)));
 
 	trace_forget();
 	observe_stop(OBSERVE_TRACE | OBSERVE_PROFILE);
