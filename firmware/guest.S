@@ -54,7 +54,7 @@ guest_run:
 	sd	sp, VCPU_HOST_SP(a0)
 	csrw	sscratch, a0
 	lla	t0, guest_trap_vector
-	lw	t1, VCPU_FULL_EXITS(a0)
+	lbu	t1, VCPU_FULL_EXITS(a0)
 	beqz	t1, .Lset_vector
 	lla	t0, guest_full_vector
 .Lset_vector:

@@ -19,6 +19,7 @@ enum lock_rank {
 	LOCK_VMID,    /* VMID generation */
 	LOCK_PAGE,    /* the page allocator */
 	LOCK_CONSOLE, /* the console multiplexer's rings */
+	LOCK_WORK,    /* who is at which work */
 	LOCK_LOG,     /* whole lines to the physical console */
 	LOCK_RANK_COUNT
 };

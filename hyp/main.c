@@ -13,6 +13,7 @@
 #include "hyp/vm/pcpu.h"
 #include "hyp/vm/run.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vm/work.h"
 
 static struct bundle bundle;
 
@@ -62,7 +63,9 @@ void hyp_init(void)
 	give_ram();
 	vmid_init(machine->vmid_bits);
 	pcpu_init();
-	sched_init();
+	sched_init(0);
+	work_start();
+	guest_init();
 	console_init();
 	if (!machine->bundle) {
 		log_error("no VM bundle: the loader passed no initrd");

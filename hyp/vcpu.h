@@ -105,7 +105,8 @@ struct vcpu {
 	u32 wait;		   /* ... and then it waits for an interrupt */
 	enum vcpu_run_state state; /* guarded by the scheduler's lock */
 	enum hsm_state hsm;	   /* guarded by vm->lock */
-	u32 full_exits;		   /* guest_run() returns at every exit; the hart's own */
+	bool parked_waiting;	   /* it waited when it was parked; likewise */
+	bool full_exits;	   /* guest_run() returns at every exit; its hart's own */
 	struct list run_link;	   /* run queue; guarded by the scheduler's lock */
 	struct list timer_link;	   /* waiting vCPUs by deadline; likewise */
 	u64 wait_deadline;	   /* hart time at which a waiting vCPU wakes, or UINT64_MAX */
@@ -153,6 +154,8 @@ enum vm_end {
 	VM_END_SHUTDOWN, /* the guest asked */
 	VM_END_REBOOT,	 /* the guest asked */
 	VM_END_FAILED,	 /* it cannot go on */
+	VM_END_STOPPED,	 /* the operator's wish */
+	VM_END_RESET,	 /* likewise */
 };
 
 /* What rooms below vm/ may ask of it. All may be called on the light path. */

@@ -58,6 +58,11 @@ static enum status step(void *context, bool *done, gpa_t *entry, gpa_t *fdt)
 	return status;
 }
 
+static void cancel(void *context)
+{
+	drop_fdt(context);
+}
+
 enum status loader_attach(const struct bundle_vm *vm, struct guest_loader *loader)
 {
 	if (loading_count == BUNDLE_VM_MAX)
@@ -65,6 +70,6 @@ enum status loader_attach(const struct bundle_vm *vm, struct guest_loader *loade
 	struct loading *loading = &loadings[loading_count++];
 
 	loading->vm = vm;
-	*loader = (struct guest_loader){.begin = begin, .step = step, .context = loading};
+	*loader = (struct guest_loader){.begin = begin, .step = step, .cancel = cancel, .context = loading};
 	return STATUS_OK;
 }

@@ -20,6 +20,9 @@
 /* Leaves that one guest_memory_destroy_step() takes out. */
 #define DESTROY_STEP_COUNT 64
 
+/* What one guest_memory_pin_step() zeroes. */
+#define PIN_STEP_SIZE MIB(2)
+
 enum status guest_memory_create(struct guest_memory *memory, gpa_t base, u64 size,
 				enum hw_gstage_mode mode)
 {
@@ -36,6 +39,8 @@ enum status guest_memory_create(struct guest_memory *memory, gpa_t base, u64 siz
 	memory->size = size;
 	memory->page_count = 0;
 	list_init(&memory->gifts);
+	memory->pinned = 0;
+	memory->has_pin_block = false;
 	return gstage_create(&memory->gstage, mode);
 }
 
@@ -179,55 +184,58 @@ enum status guest_memory_touch(struct guest_memory *memory, gpa_t address, bool 
 	}
 }
 
-/* The largest block that begins at an address, fits before end, and is to be had. */
-static enum status give_largest(struct guest_memory *memory, u64 address, u64 end, u64 *given)
+/* The largest block that begins at the place to be pinned next, fits, and is to be had. */
+static enum status take_pin_block(struct guest_memory *memory)
 {
 	static const unsigned orders[] = {PAGE_ORDER_1G, PAGE_ORDER_2M, PAGE_ORDER_4K};
-	enum status status = STATUS_NO_MEMORY;
+	u64 address = memory->base.value + memory->pinned;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(orders) && status == STATUS_NO_MEMORY; i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(orders); i++) {
 		u64 size = block_size(orders[i]);
 
-		if (!is_aligned(address, size) || size > end - address)
+		if (!is_aligned(address, size) || size > memory->size - memory->pinned ||
+		    page_alloc(orders[i], &memory->pin_block) != STATUS_OK)
 			continue;
-		status = give_block(memory, gpa(address), orders[i]);
-		*given = size;
+		memory->pin_order = orders[i];
+		memory->pin_zeroed = 0;
+		memory->has_pin_block = true;
+		return STATUS_OK;
 	}
+	return STATUS_NO_MEMORY;
+}
+
+static enum status map_pin_block(struct guest_memory *memory)
+{
+	gpa_t start = gpa(memory->base.value + memory->pinned);
+	u64 size = block_size(memory->pin_order);
+
+	lock_acquire(&memory->lock);
+	enum status status =
+		gstage_map(&memory->gstage, start, memory->pin_block, size, PROT_RWX, size);
+
+	if (status == STATUS_OK) {
+		memory->page_count += 1ULL << memory->pin_order;
+		memory->has_pin_block = false;
+	}
+	lock_release(&memory->lock);
+	if (status == STATUS_OK)
+		memory->pinned += size;
 	return status;
 }
 
-enum status guest_memory_pin(struct guest_memory *memory)
+enum status guest_memory_pin_step(struct guest_memory *memory, bool *done)
 {
-	u64 position = memory->base.value;
-	u64 end = position + memory->size;
+	*done = memory->pinned == memory->size;
+	if (*done)
+		return STATUS_OK;
+	if (!memory->has_pin_block)
+		return take_pin_block(memory);
+	u64 left = block_size(memory->pin_order) - memory->pin_zeroed;
+	u64 piece = min_u64(left, PIN_STEP_SIZE);
 
-	while (position < end) {
-		struct gstage_leaf leaf;
-		gpa_t start;
-		u64 given;
-
-		lock_acquire(&memory->lock);
-		enum status status =
-			gstage_find(&memory->gstage, gpa(position), gpa(end), &start, &leaf);
-		lock_release(&memory->lock);
-
-		if (status == STATUS_OK && start.value <= position) {
-			position = start.value + leaf.size;
-			continue;
-		}
-		u64 hole_end = status == STATUS_OK ? start.value : end;
-
-		status = give_largest(memory, position, hole_end, &given);
-		/* A vCPU may be touching the place: look again. */
-		if (status == STATUS_EXISTS) {
-			hw_pause();
-			continue;
-		}
-		if (status != STATUS_OK)
-			return status;
-		position += given;
-	}
-	return STATUS_OK;
+	hw_zero_pages((char *)hw_ram(memory->pin_block) + memory->pin_zeroed, piece);
+	memory->pin_zeroed += piece;
+	return piece == left ? map_pin_block(memory) : STATUS_OK;
 }
 
 /* Unmaps the first leaves and gives their pages back. Returns how many there were. */
@@ -270,6 +278,9 @@ bool guest_memory_destroy_step(struct guest_memory *memory)
 
 	if (done) {
 		CHECK(memory->page_count == 0);
+		if (memory->has_pin_block)
+			page_free(memory->pin_block, memory->pin_order);
+		memory->has_pin_block = false;
 		gstage_destroy(&memory->gstage);
 		memory->size = 0;
 	}

@@ -19,6 +19,13 @@ struct guest_memory {
 	struct gstage gstage;
 	u64 page_count;	   /* pages of 4 KiB given so far */
 	struct list gifts; /* blocks that harts are about to give; so the structure stays put */
+
+	/* Pinning under way: how far it is, and the block that is being zeroed for that place. */
+	u64 pinned; /* bytes from base on */
+	bool has_pin_block;
+	hpa_t pin_block;
+	unsigned pin_order;
+	u64 pin_zeroed; /* bytes of the block */
 };
 
 /* An empty RAM. STATUS_INVALID: base or size not page-aligned, size 0, or beyond the mode's space;
@@ -37,9 +44,10 @@ void guest_memory_destroy(struct guest_memory *memory);
  * not RAM of this VM; STATUS_NO_MEMORY. */
 enum status guest_memory_touch(struct guest_memory *memory, gpa_t address, bool *fresh) MUST_CHECK;
 
-/* Gives all of it at once, with the largest leaves (1 GiB too). Zeroing takes its time: for a VM
- * that is being made. STATUS_NO_MEMORY: part of it was given, and stays. */
-enum status guest_memory_pin(struct guest_memory *memory) MUST_CHECK;
+/* For a VM that is being made, with no vCPU yet: gives all of its RAM with the largest leaves (1
+ * GiB too), in steps of 2 MiB at most. *done: all is there. STATUS_NO_MEMORY: part of it was given,
+ * and stays. */
+enum status guest_memory_pin_step(struct guest_memory *memory, bool *done) MUST_CHECK;
 
 bool guest_memory_contains(const struct guest_memory *memory, gpa_t address, u64 length);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Makes VMs and carries them through their life. Owns the table of VMs, which only grows at boot,
- * and each VM's state, end and active_count, guarded by guest->lock (LOCK_VM).
+ * Makes VMs and wires their parts together. Owns the list of VMs, which only grows at boot. Their
+ * lives are lifecycle.c's business.
  */
 #include "hyp/vm/guest.h"
 
@@ -12,29 +12,21 @@
 #include "hyp/exit/inject.h"
 #include "hyp/mem/page.h"
 #include "hyp/vm/hsm.h"
-#include "hyp/vm/pcpu.h"
-#include "hyp/vm/recycle.h"
+#include "hyp/vm/lifecycle.h"
 #include "hyp/vm/requests.h"
-#include "hyp/vm/sched.h"
-#include "hyp/vm/stats.h"
 #include "hyp/vm/timer.h"
-#include "hyp/vm/vcpu_load.h"
 
-#define GUEST_MAX 32
-
-static struct guest *guests[GUEST_MAX];
+static struct list guests;
 static unsigned guest_count;
-
-/* Only one hart at a time does guest_work(). */
-static u32 work_taken;
 
 /* Some VM's input_wanted is set. */
 static u32 any_input_wanted;
 
-/* Written by who may change it, with the lock where two could want to; read by everyone. */
-static void set_state(struct guest *guest, enum guest_state state)
+void guest_init(void)
 {
-	__atomic_store_n(&guest->state, state, __ATOMIC_RELEASE);
+	list_init(&guests);
+	guest_count = 0;
+	any_input_wanted = 0;
 }
 
 /* ---- Wires ---- */
@@ -99,10 +91,10 @@ void guest_offer_input(void)
 	if (!__atomic_load_n(&any_input_wanted, __ATOMIC_RELAXED) ||
 	    !__atomic_exchange_n(&any_input_wanted, 0, __ATOMIC_ACQ_REL))
 		return;
-	for (unsigned i = 0; i < guest_count; i++) {
-		struct guest_console *console = &guests[i]->config.console;
+	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest)) {
+		struct guest_console *console = &guest->config.console;
 
-		if (__atomic_exchange_n(&guests[i]->input_wanted, 0, __ATOMIC_ACQ_REL))
+		if (__atomic_exchange_n(&guest->input_wanted, 0, __ATOMIC_ACQ_REL))
 			console->offer_input(console->context);
 	}
 }
@@ -182,7 +174,8 @@ enum status guest_create(const struct guest_config *config, struct guest **resul
 {
 	hpa_t block;
 
-	if (config->vcpu_count == 0 || config->vcpu_count > VCPU_MAX || guest_count == GUEST_MAX)
+	if (config->vcpu_count == 0 || config->vcpu_count > VCPU_MAX ||
+	    config->depends_count > GUEST_DEPENDS_MAX)
 		return STATUS_INVALID;
 	if (page_alloc_zeroed(guest_order(), &block) != STATUS_OK)
 		return STATUS_NO_MEMORY;
@@ -191,6 +184,7 @@ enum status guest_create(const struct guest_config *config, struct guest **resul
 	guest->config = *config;
 	guest->vm.name = config->name;
 	guest->vm.id = guest_count;
+	guest->vm.limits = config->limits;
 	guest->vm.ops = &guest_vm_ops;
 	guest->vm.vcpus = guest->vcpus;
 	guest->vm.memory = &guest->memory;
@@ -204,12 +198,14 @@ enum status guest_create(const struct guest_config *config, struct guest **resul
 			return STATUS_NO_MEMORY;
 		}
 	}
-	guests[guest_count++] = guest;
+	work_init(&guest->work, lifecycle_step);
+	list_push_back(&guests, &guest->link);
+	guest_count++;
 	*result = guest;
 	return STATUS_OK;
 }
 
-/* ---- Starting ---- */
+/* ---- Another life ---- */
 
 /* The smallest mode whose space holds the RAM: fewer levels, shorter walks. */
 static enum hw_gstage_mode pick_mode(u64 end)
@@ -224,7 +220,7 @@ static enum hw_gstage_mode pick_mode(u64 end)
 	return HW_GSTAGE_BARE;
 }
 
-static enum status begin_loading(struct guest *guest)
+enum status guest_reset_parts(struct guest *guest)
 {
 	enum hw_gstage_mode mode = pick_mode(GUEST_RAM_BASE + guest->config.memory_size);
 	enum status status;
@@ -247,260 +243,65 @@ static enum status begin_loading(struct guest *guest)
 		guest->vcpus[i]->hsm = HSM_STOPPED;
 		memset(guest->vcpus[i]->exit_count, 0, sizeof(guest->vcpus[i]->exit_count));
 	}
-	guest->end = VM_END_NONE;
-	set_state(guest, GUEST_LOADING);
-	return guest->config.loader.begin(guest->config.loader.context, &guest->memory);
-}
-
-enum status guest_start(struct guest *guest)
-{
-	enum status status = STATUS_DENIED;
-
-	lock_acquire(&guest->lock);
-	if (guest->state == GUEST_OFF) {
-		set_state(guest, GUEST_FREEING); /* of nothing: loading begins when that is done */
-		guest->end = VM_END_REBOOT;
-		status = STATUS_OK;
-	}
-	lock_release(&guest->lock);
-	sched_add_work();
-	return status;
-}
-
-enum status guest_start_vcpu(struct vcpu *vcpu, u64 pc, u64 opaque)
-{
-	struct guest *guest = guest_of(vcpu->vm);
-	bool running;
-
-	lock_acquire(&guest->lock);
-	running = guest->state == GUEST_RUNNING;
-	if (running)
-		guest->active_count++;
-	lock_release(&guest->lock);
-	if (!running)
-		return STATUS_DENIED;
-	vcpu_reset(vcpu, pc, vcpu->id, opaque);
-	sched_start(vcpu);
 	return STATUS_OK;
 }
 
-static void start_boot_vcpu(struct guest *guest, gpa_t entry, gpa_t fdt)
+/* ---- All of them ---- */
+
+struct guest *guest_next(const struct guest *guest)
 {
-	/* The guest's clock starts at zero, with the guest (Privileged ISA, "Hypervisor
-	 * Time-Delta Register"). */
-	log_guest(&guest->vm.log, "%s: started %llu ticks after the machine", guest->vm.name,
-		  (unsigned long long)(hw_time() - hw_machine()->boot_time));
-	guest->vm.htimedelta = 0 - hw_time();
-	lock_acquire(&guest->lock);
-	set_state(guest, GUEST_RUNNING);
-	lock_release(&guest->lock);
-	guest->vcpus[0]->hsm = HSM_START_PENDING;
-	if (guest_start_vcpu(guest->vcpus[0], entry.value, fdt.value) != STATUS_OK)
-		CHECK(!"a VM that nobody knows yet cannot be ending");
+	struct list *link = guest ? guest->link.next : guests.next;
+
+	return link == &guests ? NULL : container_of(link, struct guest, link);
 }
 
-/* ---- Ending ---- */
-
-static const char *const end_words[] = {
-	[VM_END_SHUTDOWN] = "off",
-	[VM_END_REBOOT] = "restarting",
-	[VM_END_FAILED] = "stopped",
-};
-
-static bool take_end(struct guest *guest, enum vm_end end)
+struct guest *guest_find(const char *name)
 {
-	bool taken = false;
-
-	lock_acquire(&guest->lock);
-	if (guest->state == GUEST_RUNNING) {
-		set_state(guest, GUEST_ENDING);
-		guest->end = end;
-		taken = true;
-	}
-	lock_release(&guest->lock);
-	return taken;
+	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest))
+		if (strcmp(guest->vm.name, name) == 0)
+			return guest;
+	return NULL;
 }
 
-static void end_guest(struct vm *vm, enum vm_end end, const char *reason)
+enum guest_state guest_state(const struct guest *guest)
 {
-	struct guest *guest = guest_of(vm);
-
-	if (!take_end(guest, end))
-		return;
-	sched_add_work();
-	log_guest(&vm->log, "%s: %s: %s", vm->name, end_words[end], reason);
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		struct vcpu *vcpu = guest->vcpus[i];
-
-		__atomic_fetch_or(&vcpu->requests, REQUEST_LEAVE, __ATOMIC_SEQ_CST);
-		if (sched_stop(vcpu))
-			guest_vcpu_left(guest);
-		else
-			requests_notify(vcpu);
-	}
+	return __atomic_load_n(&guest->state, __ATOMIC_ACQUIRE);
 }
 
-void guest_vcpu_left(struct guest *guest)
+const char *guest_state_name(enum guest_state state)
 {
-	lock_acquire(&guest->lock);
-	unsigned left = --guest->active_count;
-	bool running = guest->state == GUEST_RUNNING;
+	static const char *const names[] = {
+		[GUEST_OFF] = "off",	     [GUEST_QUEUED] = "queued", [GUEST_LOADING] = "loading",
+		[GUEST_RUNNING] = "running", [GUEST_PAUSED] = "paused", [GUEST_ENDING] = "ending",
+		[GUEST_FREEING] = "freeing",
+	};
 
-	lock_release(&guest->lock);
-	if (left == 0 && running)
-		end_guest(&guest->vm, VM_END_FAILED,
-			  "its last vCPU stopped, and nothing can start one");
+	return names[state];
 }
 
-bool guest_is_ending(struct guest *guest)
+const char *guest_end_reason(const struct guest *guest)
 {
-	enum guest_state state = __atomic_load_n(&guest->state, __ATOMIC_ACQUIRE);
-
-	return state != GUEST_RUNNING;
-}
-
-/* ---- Work ---- */
-
-/* No vCPU runs, and no hart may walk the VM's tables, not even speculatively. */
-static bool is_quiet(struct guest *guest)
-{
-	bool quiet;
-	u64 holders = 0;
-
-	lock_acquire(&guest->lock);
-	quiet = guest->active_count == 0;
-	lock_release(&guest->lock);
-	for (unsigned i = 0; quiet && i < hw_machine()->hart_count; i++) {
-		const struct vcpu *loaded = __atomic_load_n(&pcpu_get(i)->loaded, __ATOMIC_ACQUIRE);
-
-		if (loaded && loaded->vm == &guest->vm)
-			holders |= BIT(i);
-	}
-	if (holders)
-		hw_send_ipi(holders); /* they leave hw_wait() and let go */
-	return quiet && !holders;
-}
-
-static void fail_loading(struct guest *guest, enum status status)
-{
-	log_error("%s: not started: %s", guest->vm.name, status_name(status));
-	lock_acquire(&guest->lock);
-	set_state(guest, GUEST_FREEING);
-	guest->end = VM_END_FAILED;
-	lock_release(&guest->lock);
-}
-
-static void load_step(struct guest *guest)
-{
-	struct guest_loader *loader = &guest->config.loader;
-	bool done = false;
-	gpa_t entry, fdt;
-	enum status status = loader->step(loader->context, &done, &entry, &fdt);
-
-	if (status != STATUS_OK)
-		fail_loading(guest, status);
-	else if (done)
-		start_boot_vcpu(guest, entry, fdt);
-}
-
-static void free_step(struct guest *guest)
-{
-	enum status status;
-
-	if (guest->has_memory && !guest_memory_destroy_step(&guest->memory))
-		return;
-	guest->has_memory = false;
-	if (guest->end != VM_END_REBOOT) {
-		set_state(guest, GUEST_OFF);
-		return;
-	}
-	/* Not OFF for a moment: another hart might take it for the end of the last VM. */
-	status = begin_loading(guest);
-	if (status == STATUS_OK && guest->config.memory_pinned)
-		status = guest_memory_pin(&guest->memory);
-	if (status != STATUS_OK)
-		fail_loading(guest, status);
-}
-
-/* Its memory may be given back when no hart can execute from it any more. */
-static void end_quietly(struct guest *guest)
-{
-	if (!guest->recycle_ticket)
-		guest->recycle_ticket = recycle_begin();
-	if (!recycle_is_done(guest->recycle_ticket)) {
-		hw_pause();
-		return;
-	}
-	guest->recycle_ticket = 0;
-	if (guest->end != VM_END_REBOOT)
-		stats_log_exits(&guest->vm);
-	set_state(guest, GUEST_FREEING);
-}
-
-/* True: a step was done, or something that another hart does is being waited for. */
-static bool work_on(struct guest *guest)
-{
-	switch (__atomic_load_n(&guest->state, __ATOMIC_ACQUIRE)) {
-	case GUEST_LOADING:
-		load_step(guest);
-		return true;
-	case GUEST_ENDING:
-		if (is_quiet(guest))
-			end_quietly(guest);
-		else
-			hw_pause();
-		return true;
-	case GUEST_FREEING:
-		free_step(guest);
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool guest_work(void)
-{
-	bool worked = false;
-
-	if (__atomic_exchange_n(&work_taken, 1, __ATOMIC_ACQUIRE))
-		return false;
-	u32 asked = sched_work_asked();
-
-	for (unsigned i = 0; i < guest_count && !worked; i++)
-		worked = work_on(guests[i]);
-	if (!worked)
-		sched_finish_work(asked);
-	__atomic_store_n(&work_taken, 0, __ATOMIC_RELEASE);
-	return worked;
+	return __atomic_load_n(&guest->reason, __ATOMIC_RELAXED);
 }
 
 void guest_flush_consoles(void)
 {
-	for (unsigned i = 0; i < guest_count; i++)
-		guests[i]->config.console.flush(guests[i]->config.console.context);
-}
-
-bool guest_all_off(void)
-{
-	for (unsigned i = 0; i < guest_count; i++)
-		if (__atomic_load_n(&guests[i]->state, __ATOMIC_ACQUIRE) != GUEST_OFF)
-			return false;
-	return true;
+	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest))
+		guest->config.console.flush(guest->config.console.context);
 }
 
 #ifdef HW_TEST
 void guest_forget_all(void)
 {
-	guest_count = 0;
-	work_taken = 0;
-	any_input_wanted = false;
+	guest_init();
+	lifecycle_forget();
 }
 #endif
 
 const struct vm_ops guest_vm_ops = {
 	.notify = requests_notify,
 	.fence = requests_fence,
-	.end = end_guest,
+	.end = guest_end,
 	.start = hsm_start,
 	.stop_self = hsm_stop_self,
 	.suspend_self = hsm_suspend_self,

@@ -18,6 +18,7 @@
 #include "hyp/mem/guest_memory.h"
 #include "hyp/mem/vmid.h"
 #include "hyp/vcpu.h"
+#include "hyp/vm/work.h"
 
 /* RAM starts where it does on QEMU virt. */
 #define GUEST_RAM_BASE 0x80000000ULL
@@ -47,6 +48,8 @@ struct guest_loader {
 	enum status (*begin)(void *context, struct guest_memory *memory) MUST_CHECK;
 	/* Does a bounded part of it. *done: entry and fdt say how to start. */
 	enum status (*step)(void *context, bool *done, gpa_t *entry, gpa_t *fdt) MUST_CHECK;
+	/* The VM is stopped before it was done: drops what begin() took. Does no harm twice. */
+	void (*cancel)(void *context);
 	void *context;
 };
 
@@ -76,19 +79,44 @@ struct guest_config {
 	struct guest_console console;
 };
 
+/* How far LOADING is. */
+enum guest_loading {
+	LOADING_PREPARE,
+	LOADING_PIN,
+	LOADING_BEGIN,
+	LOADING_IMAGES,
+};
+
 struct guest {
 	struct vm vm; /* what other rooms see */
 	struct vcpu *vcpus[VCPU_MAX];
 	struct guest_config config;
 
-	struct lock lock; /* guards state, end, active_count */
+	struct list link; /* all VMs; grows at boot only */
+
+	/* Its life: see lifecycle.c. */
+	struct lock lock; /* guards what follows, up to work */
 	enum guest_state state;
-	enum vm_end end;
+	enum vm_end end;       /* of this life, once it is known */
+	const char *reason;    /* the same in words; NULL: it has had no end yet */
+	bool kept_off;	       /* nobody waits for its end any more */
+	bool needs_others;     /* while QUEUED: for those that it depends on */
+	u32 others_asked;      /* which of them it has started, a bit each */
+	u32 restart_count;     /* in a row */
+	u64 start_at;	       /* while QUEUED: not before */
+	u64 started_at;	       /* hart time at which it began to run */
+	u64 paused_at;	       /* while PAUSED: hart time at which its clock stopped */
+	bool resume_asked;     /* while PAUSED */
 	unsigned active_count; /* vCPUs that are not OFF */
+	struct work work;
+
+	/* For steps of its work alone. */
+	enum guest_loading loading;
+	bool admitted;	    /* sched_admit() was called */
+	bool has_memory;    /* it has been created and not been destroyed yet */
+	u64 recycle_ticket; /* while ENDING: see recycle.h; 0: not begun */
 
 	struct guest_memory memory;
-	u64 recycle_ticket; /* while ENDING: see recycle.h; 0: not begun */
-	bool has_memory;    /* it has been created and not been destroyed yet */
 	struct bus bus;
 	struct vplic plic;
 	struct vuart uart;
@@ -103,8 +131,11 @@ static inline struct guest *guest_of(const struct vm *vm)
 	return container_of(vm, struct guest, vm);
 }
 
+/* Boot hart, before the first VM. */
+void guest_init(void);
+
 /* Makes a VM, OFF. Boot hart. STATUS_NO_MEMORY; STATUS_INVALID: the configuration is outside its
- * limits; STATUS_UNSUPPORTED: no G-stage mode has room for that much RAM. */
+ * limits. */
 enum status guest_create(const struct guest_config *config, struct guest **guest) MUST_CHECK;
 
 /* All VMs in the order in which they were made: NULL begins, and NULL is the end. Any hart. */
@@ -134,26 +165,17 @@ enum status guest_resume(struct guest *guest) MUST_CHECK;
 /* While held, the machine stays on when the last VM goes off: somebody is at the shell. */
 void guest_hold_machine(bool hold);
 
-/* Does a step of whatever VM needs one. False: there is nothing to do. Any hart, no lock held. */
-bool guest_work(void);
+/* For a VM that is not to start by itself: the machine stays on for it. */
+void guest_keep_off(struct guest *guest);
 
 /* Calls offer_input() where a UART has made room. Any hart, no lock held. */
 void guest_offer_input(void);
 
-/* True once every VM is OFF for good. */
+/* True once every VM is OFF by itself, and nobody holds the machine. */
 bool guest_all_off(void);
 
 /* What VMs have written gets out before the machine goes off. No lock held. */
 void guest_flush_consoles(void);
-
-/* A vCPU in START_PENDING becomes ready to run from pc. STATUS_DENIED: the VM is ending. */
-enum status guest_start_vcpu(struct vcpu *vcpu, u64 pc, u64 opaque) MUST_CHECK;
-
-/* One of its vCPUs has gone OFF, for whatever reason. */
-void guest_vcpu_left(struct guest *guest);
-
-/* True if the VM wants its vCPUs to stop. */
-bool guest_is_ending(struct guest *guest);
 
 /* What the rooms below may ask of vm/. */
 extern const struct vm_ops guest_vm_ops;

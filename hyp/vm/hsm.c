@@ -3,7 +3,7 @@
 #include "hyp/vm/hsm.h"
 
 #include "hyp/csr.h"
-#include "hyp/vm/guest.h"
+#include "hyp/vm/lifecycle.h"
 #include "hyp/vm/sched.h"
 #include "hyp/vm/vcpu_load.h"
 

@@ -15,6 +15,7 @@
 #include "hyp/trace.h"
 #include "hyp/vm/guest.h"
 #include "hyp/vm/hsm.h"
+#include "hyp/vm/lifecycle.h"
 #include "hyp/vm/run.h"
 
 u32 observe_modes;
@@ -134,10 +135,10 @@ static enum vcpu_run_state next_state(const struct vcpu *vcpu)
 {
 	struct guest *guest = guest_of(vcpu->vm);
 
-	if (__atomic_load_n(&guest->state, __ATOMIC_ACQUIRE) == GUEST_PAUSED)
-		return VCPU_PARKED;
 	if (guest_is_ending(guest) || hsm_is_stopping(vcpu))
 		return VCPU_OFF;
+	if (!guest_may_run(guest))
+		return VCPU_PARKED;
 	return vcpu->wait ? VCPU_WAITING : VCPU_READY;
 }
 
@@ -183,10 +184,10 @@ void observe_run(struct vcpu *vcpu)
 	u64 hvip = 0;
 
 	begin_profile(vcpu);
-	vcpu->full_exits = 1;
+	vcpu->full_exits = true;
 	trace(TRACE_SWITCH, vcpu, 0);
 	while (!vcpu->leave)
 		hvip = run_once(vcpu, hvip, &time);
 	trace(TRACE_LEAVE, vcpu, next_state(vcpu));
-	vcpu->full_exits = 0;
+	vcpu->full_exits = false;
 }

@@ -21,6 +21,7 @@ void pcpu_init(void)
 				      .slice_end = UINT64_MAX,
 				      .next_wakeup = UINT64_MAX,
 				      .next_poll = UINT64_MAX,
+				      .next_work = UINT64_MAX,
 				      .timer_set = PCPU_TIMER_UNKNOWN};
 		list_init(&pcpu->waiting);
 	}
@@ -32,6 +33,7 @@ void pcpu_update_timer(struct pcpu *pcpu)
 {
 	u64 next = min_u64(pcpu->slice_end, min_u64(pcpu->next_wakeup, pcpu->next_poll));
 
+	next = min_u64(next, pcpu->next_work);
 	if (pcpu->current)
 		next = min_u64(next, pcpu->current->timer);
 	if (next != pcpu->timer_set) {

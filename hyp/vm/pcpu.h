@@ -18,6 +18,8 @@ struct pcpu {
 	u64 slice_end;	      /* hart time at which current has to share, UINT64_MAX: alone */
 	u64 next_wakeup;      /* wait_deadline of the first in waiting */
 	u64 next_poll;	      /* when to look after a console without interrupts */
+	u64 next_work;	      /* when to leave the vCPU for work; work.c's, as is the next */
+	u64 work_pause;	      /* until then it is the vCPUs' turn */
 	u64 timer_set;	      /* what hw_set_timer() was told last */
 	u64 recycled;	      /* see recycle.h; written by this hart, atomic */
 	const struct vcpu *fp_owner;	 /* whose values are in the FP unit, if that one agrees */

@@ -4,20 +4,22 @@
 
 static u64 asked;
 
-u64 recycle_begin(void)
+u64 recycle_begin(u64 harts)
 {
-	unsigned count = hw_machine()->hart_count;
 	u64 ticket = __atomic_add_fetch(&asked, 1, __ATOMIC_SEQ_CST);
 
-	hw_send_ipi(count == 64 ? ~0ULL : BIT(count) - 1);
+	hw_send_ipi(harts);
 	return ticket;
 }
 
-bool recycle_is_done(u64 ticket)
+bool recycle_is_done(u64 ticket, u64 harts)
 {
-	for (unsigned i = 0; i < hw_machine()->hart_count; i++)
-		if (__atomic_load_n(&pcpu_get(i)->recycled, __ATOMIC_ACQUIRE) < ticket)
+	for (; harts; harts &= harts - 1) {
+		const struct pcpu *pcpu = pcpu_get((unsigned)__builtin_ctzll(harts));
+
+		if (__atomic_load_n(&pcpu->recycled, __ATOMIC_ACQUIRE) < ticket)
 			return false;
+	}
 	return true;
 }
 

@@ -14,12 +14,14 @@
 #include "hyp/sbi/sbi.h"
 #include "hyp/vm/guest.h"
 #include "hyp/vm/hsm.h"
+#include "hyp/vm/lifecycle.h"
 #include "hyp/vm/observe.h"
 #include "hyp/vm/recycle.h"
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
 #include "hyp/vm/timer.h"
 #include "hyp/vm/vcpu_load.h"
+#include "hyp/vm/work.h"
 
 /* ---- Exits ---- */
 
@@ -48,8 +50,8 @@ static NOINLINE bool host_interrupt(struct vcpu *vcpu, u64 scause)
 	recycle_serve(pcpu);
 	guest_offer_input();
 	requests_serve(vcpu);
-	vcpu_set_wfi_trap(sched_trap_wfi());
-	if (!sched_tick(pcpu))
+	vcpu_set_wfi_trap(sched_trap_wfi(pcpu));
+	if (!sched_tick(pcpu) || work_is_due(pcpu))
 		vcpu->leave = 1;
 	pcpu_update_timer(pcpu);
 	return !vcpu->leave;
@@ -97,10 +99,30 @@ static void enter(struct pcpu *pcpu, struct vcpu *vcpu)
 	__atomic_store_n(&vcpu->running_on, (s32)pcpu->index, __ATOMIC_SEQ_CST);
 	requests_serve(vcpu);
 	/* A request to leave that came before the vCPU was reset is lost, not so the reason. */
-	if (guest_is_ending(guest_of(vcpu->vm)))
+	if (!guest_may_run(guest_of(vcpu->vm)) || work_is_due(pcpu))
 		vcpu->leave = 1;
 	timer_rang(vcpu);
 	pcpu_update_timer(pcpu);
+}
+
+static void exit_vcpu(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+	sched_exit(pcpu, vcpu);
+	hsm_stopped(vcpu);
+	guest_vcpu_left(guest_of(vcpu->vm));
+}
+
+static void park_vcpu(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+	struct guest *guest = guest_of(vcpu->vm);
+
+	if (vcpu->wait)
+		vcpu->wait_deadline = timer_deadline(vcpu);
+	sched_park_self(pcpu, vcpu, vcpu->wait);
+	guest_vcpu_parked(guest);
+	/* Who ends a VM stops its parked vCPUs, and may not have found this one among them. */
+	if (guest_is_ending(guest) && sched_stop(vcpu))
+		guest_vcpu_left(guest);
 }
 
 /* One of them has a reason to leave: which, in order of strength. */
@@ -109,9 +131,9 @@ static void leave(struct pcpu *pcpu, struct vcpu *vcpu)
 	pcpu->current = NULL;
 	vcpu_put(vcpu);
 	if (guest_is_ending(guest_of(vcpu->vm)) || hsm_is_stopping(vcpu)) {
-		sched_exit(pcpu, vcpu);
-		hsm_stopped(vcpu);
-		guest_vcpu_left(guest_of(vcpu->vm));
+		exit_vcpu(pcpu, vcpu);
+	} else if (!guest_may_run(guest_of(vcpu->vm))) {
+		park_vcpu(pcpu, vcpu);
 	} else if (vcpu->wait) {
 		vcpu->wait_deadline = timer_deadline(vcpu);
 		sched_wait(pcpu, vcpu);
@@ -122,6 +144,17 @@ static void leave(struct pcpu *pcpu, struct vcpu *vcpu)
 
 static void run_vcpu(struct pcpu *pcpu, struct vcpu *vcpu)
 {
+	struct guest *guest = guest_of(vcpu->vm);
+
+	/* It may have been woken for no other reason than that its VM pauses or ends: not even its
+	 * wait is over then. */
+	if (!guest_may_run(guest)) {
+		if (guest_is_ending(guest))
+			exit_vcpu(pcpu, vcpu);
+		else
+			park_vcpu(pcpu, vcpu);
+		return;
+	}
 	enter(pcpu, vcpu);
 	if (observe_is_on())
 		observe_run(vcpu);
@@ -149,7 +182,7 @@ _Noreturn void run_loop(void)
 			run_vcpu(pcpu, vcpu);
 		drop_ended(pcpu);
 		recycle_serve(pcpu);
-		if (guest_work() || vcpu)
+		if (work_do(pcpu, vcpu != NULL) || vcpu)
 			continue;
 		/* One hart ends the machine; the others see the same and wait for it. */
 		if (guest_all_off() && !__atomic_exchange_n(&ending, 1, __ATOMIC_RELAXED)) {

@@ -13,25 +13,53 @@ static struct {
 	struct list ready;
 	u32 ready_count;
 	u32 active_count; /* vCPUs that are not OFF */
-	u32 work_asked;	  /* counts requests for guest_work() */
-	u32 work_done;	  /* the count up to which all is done */
 	u64 slice;	  /* in timebase ticks */
 } sched;
 
-void sched_init(void)
+void sched_init(u64 slice)
 {
 	lock_init(&sched.lock, LOCK_SCHED);
 	list_init(&sched.ready);
 	sched.ready_count = 0;
 	sched.active_count = 0;
-	sched.work_asked = 0;
-	sched.work_done = 0;
-	sched.slice = max_u64(1, hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
+	sched.slice = max_u64(1, slice ? slice : hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
 }
 
-bool sched_trap_wfi(void)
+enum status sched_admit(struct vm *vm, const char **reason)
+{
+	(void)vm;
+	(void)reason;
+	return STATUS_OK;
+}
+
+void sched_release(struct vm *vm)
+{
+	(void)vm;
+}
+
+bool sched_is_dedicated(unsigned hart)
+{
+	(void)hart;
+	return false;
+}
+
+unsigned sched_hart_for_work(void)
+{
+	for (unsigned i = 0; i < hw_machine()->hart_count; i++)
+		if (pcpu_get(i)->idle)
+			return i;
+	return 0;
+}
+
+static bool trap_wfi(void)
 {
 	return __atomic_load_n(&sched.active_count, __ATOMIC_RELAXED) > hw_machine()->hart_count;
+}
+
+bool sched_trap_wfi(struct pcpu *pcpu)
+{
+	(void)pcpu;
+	return trap_wfi();
 }
 
 /* The harts to interrupt when a vCPU has become ready: an idle one, its last if that is idle, or
@@ -84,10 +112,10 @@ static u64 all_harts(void)
  * that have to look again. */
 static u64 count_active_locked(int change)
 {
-	bool before = sched_trap_wfi();
+	bool before = trap_wfi();
 
 	__atomic_store_n(&sched.active_count, sched.active_count + (u32)change, __ATOMIC_RELAXED);
-	return before == sched_trap_wfi() ? 0 : all_harts();
+	return before == trap_wfi() ? 0 : all_harts();
 }
 
 void sched_start(struct vcpu *vcpu)
@@ -116,7 +144,7 @@ bool sched_stop(struct vcpu *vcpu)
 		remove_ready_locked(vcpu);
 	else if (vcpu->state == VCPU_WAITING)
 		stop_waiting_locked(vcpu);
-	else
+	else if (vcpu->state != VCPU_PARKED)
 		stopped = false;
 	if (stopped) {
 		vcpu->state = VCPU_OFF;
@@ -128,26 +156,28 @@ bool sched_stop(struct vcpu *vcpu)
 	return stopped;
 }
 
+bool sched_park(struct vcpu *vcpu)
+{
+	bool parked = true;
+
+	lock_acquire(&sched.lock);
+	if (vcpu->state == VCPU_READY)
+		remove_ready_locked(vcpu);
+	else if (vcpu->state == VCPU_WAITING)
+		stop_waiting_locked(vcpu);
+	else
+		parked = false;
+	if (parked) {
+		vcpu->parked_waiting = vcpu->state == VCPU_WAITING;
+		vcpu->state = VCPU_PARKED;
+	}
+	lock_release(&sched.lock);
+	return parked;
+}
+
 static bool is_shared(void)
 {
-	return __atomic_load_n(&sched.ready_count, __ATOMIC_RELAXED) != 0 ||
-	       sched_work_asked() != __atomic_load_n(&sched.work_done, __ATOMIC_RELAXED);
-}
-
-void sched_add_work(void)
-{
-	__atomic_fetch_add(&sched.work_asked, 1, __ATOMIC_SEQ_CST);
-	hw_send_ipi(all_harts());
-}
-
-u32 sched_work_asked(void)
-{
-	return __atomic_load_n(&sched.work_asked, __ATOMIC_SEQ_CST);
-}
-
-void sched_finish_work(u32 asked)
-{
-	__atomic_store_n(&sched.work_done, asked, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&sched.ready_count, __ATOMIC_RELAXED) != 0;
 }
 
 /* A slice is due while somebody is ready, and none while nobody is. */
@@ -250,6 +280,33 @@ void sched_wait(struct pcpu *pcpu, struct vcpu *vcpu)
 	else
 		start_waiting_locked(pcpu, vcpu);
 	set_next_wakeup_locked(pcpu);
+	lock_release(&sched.lock);
+	if (harts)
+		hw_send_ipi(harts);
+}
+
+void sched_park_self(struct pcpu *pcpu, struct vcpu *vcpu, bool waiting)
+{
+	(void)pcpu;
+	lock_acquire(&sched.lock);
+	leave_hart(vcpu);
+	vcpu->parked_waiting = waiting;
+	vcpu->state = VCPU_PARKED;
+	lock_release(&sched.lock);
+}
+
+void sched_unpark(struct vcpu *vcpu)
+{
+	u64 harts = 0;
+
+	lock_acquire(&sched.lock);
+	if (vcpu->state == VCPU_PARKED && vcpu->parked_waiting && !has_wakeup(vcpu)) {
+		start_waiting_locked(pcpu_this(), vcpu);
+		set_next_wakeup_locked(pcpu_this());
+		harts = BIT(hw_hart_index());
+	} else if (vcpu->state == VCPU_PARKED) {
+		harts = make_ready_locked(vcpu);
+	}
 	lock_release(&sched.lock);
 	if (harts)
 		hw_send_ipi(harts);

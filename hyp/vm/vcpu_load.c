@@ -126,7 +126,7 @@ void vcpu_load(struct vcpu *vcpu)
 
 	hw_write_hstatus(vcpu->csr.hstatus);
 	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & SSTATUS_SPP) | units);
-	vcpu_set_wfi_trap(sched_trap_wfi());
+	vcpu_set_wfi_trap(sched_trap_wfi(pcpu));
 	vcpu_sync_irq(vcpu);
 }
 

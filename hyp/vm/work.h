@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Work besides vCPUs: loading and freeing VMs, the shell. It is done in bounded steps between
- * vCPUs, by an idle hart if there is one, else by a hart that then gives its vCPU at least as long
- * between two steps; never by a dedicated hart unless all are. Rooms above vm/ register theirs.
+ * vCPUs, by an idle hart if there is one, else by one that then gives its vCPUs at least as long
+ * as the step took; by a dedicated hart only if there is no other. Rooms above vm/ register theirs.
  */
 #pragma once
 
@@ -15,20 +15,23 @@ struct work {
 	 * No lock is held; never on two harts at a time. */
 	bool (*step)(struct work *work);
 	struct list link;
-	u64 due;   /* hart time from which on it is wanted, UINT64_MAX: it is not; atomic */
-	u32 taken; /* a hart is at it; atomic */
+	u64 due;    /* hart time from which on it is wanted, UINT64_MAX: it is not; atomic */
+	bool taken; /* a hart is at it */
 };
 
-/* Boot hart. */
+/* Boot hart, before the first work_init(). */
+void work_start(void);
+
+/* Boot hart. Registers it; nobody wants it yet. */
 void work_init(struct work *work, bool (*step)(struct work *work));
 
-/* Wants a step now, or at that hart time at the latest. Any hart, any lock held that ranks below
- * LOCK_WORK. */
+/* Wants a step now, or at that hart time at the latest. Any hart, whatever locks it holds. */
 void work_ask(struct work *work);
 void work_ask_at(struct work *work, u64 time);
 
-/* The run loop's part: does one step of what is due. False: nothing was. */
-bool work_do(struct pcpu *pcpu);
+/* The run loop's part: does one step of what is due. after_vcpu: the hart has just run a vCPU, and
+ * maybe not for long enough yet since its last step. False: nothing was done. */
+bool work_do(struct pcpu *pcpu, bool after_vcpu);
 
-/* True if the hart shall leave its vCPU for work that is due. */
+/* True if the hart shall leave its vCPU for work. Its timer is to be updated afterwards. */
 bool work_is_due(struct pcpu *pcpu);

@@ -39,7 +39,9 @@
 #include "hyp/vm/recycle.h"
 #include "hyp/vm/run.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vm/lifecycle.h"
 #include "hyp/vm/timer.h"
+#include "hyp/vm/work.h"
 #include "tests/fake/fake_hw.h"
 #include "tests/fake/fake_random.h"
 #include "tests/unit/live_tlb.h"
@@ -59,7 +61,7 @@ struct live_vm {
 	struct guest *guest;
 	live_code code;
 	unsigned load_steps; /* that loading takes */
-	unsigned begin_count, step_count;
+	unsigned begin_count, step_count, cancel_count;
 	char output[64];
 	size_t output_length;
 	unsigned offer_count;
@@ -223,10 +225,10 @@ static inline void live_sleep(void)
 		return;
 	live.asleep[self] = true;
 	do {
-		live_turn();
 		/* The run loop shuts the machine down only once in the life of a program. */
 		if (guest_all_off())
 			__atomic_store_n(&live.all_off, true, __ATOMIC_RELAXED);
+		live_turn();
 	} while (!live.over && !live_is_all_off() && !live_is_pending(self));
 	live.asleep[self] = false;
 	if (live.over || live_is_all_off())
@@ -325,7 +327,7 @@ static inline bool live_run_light(struct vcpu *vcpu, u64 scause)
 static inline bool live_goes_full(struct vcpu *vcpu)
 {
 	LIVE_CHECK(!vcpu->deepen);
-	return vcpu->full_exits != 0;
+	return vcpu->full_exits;
 }
 
 /* True: the guest goes on. */
@@ -443,6 +445,13 @@ static inline enum status live_load_step(void *context, bool *done, gpa_t *entry
 				  sizeof(word));
 }
 
+static inline void live_load_cancel(void *context)
+{
+	struct live_vm *vm = context;
+
+	vm->cancel_count++;
+}
+
 /* Off, with rings that hold what a test records, or on for all. */
 static inline void live_observe(void)
 {
@@ -460,11 +469,12 @@ static inline void live_observe(void)
 static inline void live_start(const struct fake_options *options)
 {
 	fake_start_with_pages(options);
-	guest_forget_all();
 	tlb_forget();
 	vmid_init(hw_machine()->vmid_bits);
 	pcpu_init();
-	sched_init();
+	sched_init(0);
+	work_start();
+	guest_forget_all();
 	memset(live.vms, 0, sizeof(live.vms));
 	live.vm_count = 0;
 	live.over = false;
@@ -501,7 +511,7 @@ static inline enum status live_try_create(unsigned vcpu_count, live_code code, b
 		.vcpu_count = vcpu_count,
 		.memory_size = MIB(8),
 		.memory_pinned = pinned,
-		.loader = {live_load_begin, live_load_step, vm},
+		.loader = {live_load_begin, live_load_step, live_load_cancel, vm},
 		.console = {live_transmit, live_take, live_offer_input, live_flush, vm},
 	};
 
@@ -526,13 +536,15 @@ static inline void live_start_guests(void)
 		assert_int_equal(guest_start(live.vms[i].guest), STATUS_OK);
 }
 
-/* Does guest_work() until the VM runs (its vCPU 0 is ready) or is off, and lets the other harts do
+/* Does work until the VM runs (its vCPU 0 is ready) or is off, and lets the other harts do
  * their part of it. */
 static inline void live_load(struct live_vm *vm)
 {
 	unsigned self = hw_hart_index();
 
-	while (vm->guest->state != GUEST_RUNNING && guest_work()) {
+	while (vm->guest->state != GUEST_RUNNING && vm->guest->state != GUEST_OFF) {
+		if (!work_do(pcpu_this(), false))
+			fake_advance_time(1);
 		for (unsigned i = 0; i < hw_machine()->hart_count; i++) {
 			fake_set_hart(i);
 			recycle_serve(pcpu_this());

@@ -30,7 +30,7 @@ static int setup(void **state)
 			.name = "live",
 			.vcpu_count = 1,
 			.memory_size = MIB(8),
-			.loader = {live_load_begin, live_load_step, vm},
+			.loader = {live_load_begin, live_load_step, live_load_cancel, vm},
 		};
 
 		vm->code = no_code;

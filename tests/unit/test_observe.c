@@ -133,7 +133,6 @@ static u64 primary(struct vcpu *vcpu)
 
 static u64 both(struct vcpu *vcpu)
 {
-	LIVE_CHECK(vcpu->full_exits == 0 || vcpu->full_exits == 1);
 	if (observed == ALWAYS)
 		LIVE_CHECK(vcpu->full_exits);
 	if (observed == NEVER)

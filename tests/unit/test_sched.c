@@ -188,35 +188,6 @@ static void a_slice_begins_when_somebody_becomes_ready(void **state)
 	assert_false(sched_tick(pcpu_this()));
 }
 
-static void work_takes_a_slice_like_a_vcpu(void **state)
-{
-	(void)state;
-	start(2, 1);
-	make_ready(1);
-	pick(0);
-	sched_add_work();
-	assert_int_equal(fake_pending_ipis(), 3);
-	assert_true(sched_tick(pcpu_this()));
-	assert_int_equal(pcpu_this()->slice_end, SLICE);
-	forget_ipis();
-	fake_advance_time(SLICE);
-	assert_false(sched_tick(pcpu_this()));
-	/* More work turns up behind the worker's look at what there is. */
-	u32 asked = sched_work_asked();
-
-	sched_add_work();
-	forget_ipis();
-	sched_finish_work(asked);
-	assert_false(sched_tick(pcpu_this()));
-	sched_finish_work(sched_work_asked());
-	assert_true(sched_tick(pcpu_this()));
-	assert_int_equal(pcpu_this()->slice_end, UINT64_MAX);
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Who is interrupted.
- */
-
 static void an_idle_hart_is_woken_for_a_ready_vcpu(void **state)
 {
 	(void)state;
@@ -300,14 +271,14 @@ static void harts_are_told_when_wfi_has_to_trap(void **state)
 	(void)state;
 	start(2, 3);
 	make_ready(2);
-	assert_false(sched_trap_wfi());
+	assert_false(sched_trap_wfi(pcpu_this()));
 	sched_start(vcpus[2]);
-	assert_true(sched_trap_wfi());
+	assert_true(sched_trap_wfi(pcpu_this()));
 	assert_int_equal(fake_pending_ipis(), 3);
 	forget_ipis();
 	pick(0);
 	sched_exit(pcpu_this(), pcpu_this()->current);
-	assert_false(sched_trap_wfi());
+	assert_false(sched_trap_wfi(pcpu_this()));
 	assert_int_equal(fake_pending_ipis(), 3);
 }
 
@@ -531,10 +502,6 @@ static void a_hart_does_not_sleep_while_there_is_something_to_do(void **state)
 	assert_false(pcpu_this()->idle);
 	pick(1);
 	fake_set_hart(0);
-	sched_add_work();
-	sched_idle(pcpu_this());
-	assert_int_equal(wait_count, 0);
-	sched_finish_work(sched_work_asked());
 	sched_idle(pcpu_this());
 	assert_int_equal(wait_count, 1);
 }
@@ -608,7 +575,7 @@ static void a_stopped_vcpu_can_be_started_again(void **state)
 		make_ready(1);
 		assert_true(sched_stop(vcpus[0]));
 	}
-	assert_false(sched_trap_wfi());
+	assert_false(sched_trap_wfi(pcpu_this()));
 }
 
 int main(void)
@@ -621,7 +588,6 @@ int main(void)
 		cmocka_unit_test(with_others_ready_a_slice_ends),
 		cmocka_unit_test(a_slice_is_given_up_when_nobody_waits_for_it),
 		cmocka_unit_test(a_slice_begins_when_somebody_becomes_ready),
-		cmocka_unit_test(work_takes_a_slice_like_a_vcpu),
 		cmocka_unit_test(an_idle_hart_is_woken_for_a_ready_vcpu),
 		cmocka_unit_test(the_hart_it_ran_on_last_is_preferred),
 		cmocka_unit_test(each_ready_vcpu_wakes_a_hart_of_its_own),

@@ -21,7 +21,6 @@ static void start(u32 less_features, u64 behind)
 	fake_set_time(behind);
 	self = live_create_running(1, no_code)->guest->vcpus[0];
 	assert_int_equal(self->vm->htimedelta, 0 - behind);
-	sched_finish_work(sched_work_asked());
 	assert_ptr_equal(sched_pick(pcpu_this()), self);
 	pcpu_this()->current = self;
 	vcpu_load(self);
@@ -236,7 +235,6 @@ static void start_polled(void)
 	live_start(&options);
 	console_init();
 	self = live_create_running(2, no_code)->guest->vcpus[0];
-	sched_finish_work(sched_work_asked());
 	assert_ptr_equal(sched_pick(pcpu_this()), self);
 	pcpu_this()->current = self;
 	vcpu_load(self);
