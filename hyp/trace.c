@@ -14,7 +14,7 @@
 #include "hyp/hw.h"
 #include "hyp/vcpu.h"
 
-/* number + 1; 0: being written, or never was. who: event, hart, VM and vCPU, 16 bits each. */
+/* mark: number + 1; 0: being written. who: event, hart, VM and vCPU, 16 bits each. */
 struct slot {
 	u64 mark;
 	u64 time;
@@ -90,7 +90,6 @@ void trace_set_ring(unsigned hart, void *memory, size_t size)
 
 	CHECK(!ring->slots);
 	CHECK(size >= sizeof(struct slot) && (size & (size - 1)) == 0);
-	memset(memory, 0, size);
 	ring->slot_count = size / sizeof(struct slot);
 	__atomic_store_n(&ring->slots, memory, __ATOMIC_RELEASE);
 }
@@ -137,7 +136,8 @@ bool trace_read(unsigned hart, u64 number, struct trace_entry *entry)
 	struct ring *ring = ring_of(hart);
 	struct slot *slots = __atomic_load_n(&ring->slots, __ATOMIC_ACQUIRE);
 
-	if (!slots)
+	/* What lies in a slot that has never been written is not looked at. */
+	if (!slots || number >= trace_end(hart))
 		return false;
 	struct slot *slot = &slots[number & (ring->slot_count - 1)];
 
