@@ -170,9 +170,20 @@ static void drop_ended(const struct pcpu *pcpu)
 		vcpu_unload();
 }
 
-_Noreturn void run_loop(void)
+/* One hart ends the machine; the others see the same and wait for it. */
+static void end_machine_if_over(void)
 {
 	static u32 ending;
+
+	if (!guest_all_off() || __atomic_exchange_n(&ending, 1, __ATOMIC_RELAXED))
+		return;
+	guest_flush_consoles();
+	log_info("all virtual machines are off");
+	hw_shutdown();
+}
+
+_Noreturn void run_loop(void)
+{
 	struct pcpu *pcpu = pcpu_this();
 
 	for (;;) {
@@ -182,14 +193,13 @@ _Noreturn void run_loop(void)
 			run_vcpu(pcpu, vcpu);
 		drop_ended(pcpu);
 		recycle_serve(pcpu);
-		if (work_do(pcpu, vcpu != NULL) || vcpu)
+		bool worked = work_do(pcpu, vcpu != NULL);
+
+		if (vcpu)
 			continue;
-		/* One hart ends the machine; the others see the same and wait for it. */
-		if (guest_all_off() && !__atomic_exchange_n(&ending, 1, __ATOMIC_RELAXED)) {
-			guest_flush_consoles();
-			log_info("all virtual machines are off");
-			hw_shutdown();
-		}
+		end_machine_if_over();
+		if (worked)
+			continue;
 		sched_idle(pcpu);
 		timer_poll(pcpu);
 		guest_offer_input();
