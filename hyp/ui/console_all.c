@@ -67,7 +67,7 @@ static bool read_line_locked(struct console *console, size_t *budget)
 		return false;
 	console->lines_touched = hw_time();
 	while (!complete && ring_count(ring) && *budget) {
-		if (!lines_is_partial(&console->lines))
+		if (lines_is_fresh(&console->lines))
 			console->lines_start = ring->start;
 		complete = lines_feed(&console->lines, ring_at(ring, ring->start));
 		ring_drop(ring, 1);

@@ -83,7 +83,6 @@ void console_focus_locked(struct console *console)
 		banner_locked(console->guest->vm.name);
 		tell_loss_locked(console);
 	}
-	console_drain_locked();
 }
 
 static void focus_all_locked(void)
@@ -93,7 +92,6 @@ static void focus_all_locked(void)
 	ui.all = true;
 	ui.has_jobs = true;
 	banner_locked("all VMs");
-	console_drain_locked();
 }
 
 static void toggle_all_locked(void)
@@ -215,6 +213,7 @@ enum status console_show(struct guest *guest)
 
 	if (console)
 		console_focus_locked(console);
+	console_drain_locked();
 	lock_release(&ui.lock);
 	console_settle();
 	return console ? STATUS_OK : STATUS_NOT_FOUND;
@@ -227,6 +226,7 @@ enum status console_show_all(void)
 
 	if (found && !ui.all)
 		focus_all_locked();
+	console_drain_locked();
 	lock_release(&ui.lock);
 	console_settle();
 	return found ? STATUS_OK : STATUS_NOT_FOUND;
@@ -237,6 +237,7 @@ void console_show_shell(void)
 	lock_acquire(&ui.lock);
 	if (ui.focus != &ui.shell)
 		console_focus_locked(&ui.shell);
+	console_drain_locked();
 	lock_release(&ui.lock);
 	console_settle();
 }

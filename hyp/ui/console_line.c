@@ -57,10 +57,12 @@ static bool may_log_locked(void)
 
 	if (!ui.log_until)
 		return false;
-	if (!focus || ui.all || ui.closing || hw_time() >= ui.log_until)
+	if (!focus || ui.all || hw_time() >= ui.log_until)
 		return true;
-	if (focus == &ui.shell)
-		return ui.at_line_start || !ring_count(&focus->output);
+	bool is_empty = !ring_count(&focus->output);
+
+	if (focus == &ui.shell || ui.closing)
+		return ui.at_line_start || is_empty;
 	return focus->output.start >= ui.log_mark && ansi_is_between(&ui.ansi);
 }
 

@@ -24,14 +24,14 @@ static void erase(struct lines *lines)
  * here. With a line feed behind it, it is one line end. */
 static bool control(struct lines *lines, u8 byte)
 {
-	bool after_return = lines->after_return;
+	bool was_ended = lines->ended;
 
-	lines->after_return = byte == '\r';
+	lines->ended = byte == '\r' && (was_ended || lines->length > 0);
 	switch (byte) {
 	case '\r':
 		return lines->length > 0;
 	case '\n':
-		return lines->length > 0 || !after_return;
+		return lines->length > 0 || !was_ended;
 	case '\b':
 		erase(lines);
 		return false;
@@ -50,7 +50,7 @@ static bool unit(struct lines *lines, enum ansi_unit unit)
 	if (unit == ANSI_PART)
 		return false;
 	if (unit != ANSI_SEQUENCE)
-		lines->after_return = false;
+		lines->ended = false;
 	if (unit == ANSI_TEXT || unit == ANSI_COLOUR)
 		append(lines);
 	if (unit == ANSI_COLOUR)

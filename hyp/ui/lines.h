@@ -12,8 +12,8 @@
 struct lines {
 	struct ansi ansi;
 	u16 length;
-	u16 fixed; /* a backspace does not go back beyond this */
-	bool after_return;
+	u16 fixed;     /* a backspace does not go back beyond this */
+	bool ended;    /* by a carriage return, which a line feed may follow */
 	bool complete; /* the text is a line, to be forgotten with the next byte */
 	char text[LINES_TEXT_MAX];
 };
@@ -31,4 +31,10 @@ static inline void lines_end(struct lines *lines)
 static inline bool lines_is_partial(const struct lines *lines)
 {
 	return lines->length > 0 && !lines->complete;
+}
+
+/* True if the next byte begins one. */
+static inline bool lines_is_fresh(const struct lines *lines)
+{
+	return !lines_is_partial(lines) && ansi_is_between(&lines->ansi);
 }
