@@ -10,8 +10,8 @@ Where several VMs share the line, the keys behind the escape key choose whose it
 the hypervisor's own shell:
 
     machine.focus("1", "linux-b")
-    for vm in hartwood.table(machine.shell("vm list")):
-        assert vm["state"] == "running"
+    machine.to_shell()
+    assert machine.vms()["linux-b"]["state"] == "running"
 
 `boot` is a fixture of conftest.py. Everything that the machine prints goes to a log in
 build/test-logs/; a failed expectation shows the end of it. No machine outlives its test, its
@@ -225,11 +225,12 @@ def render(text):
     return lines + ["".join(line).rstrip()]
 
 
-def table(lines):
-    """The rows of a table of the shell's: dictionaries by the words of its head."""
-    heads = [line for line in lines if line.strip()]
-    words = heads[0].lower().split()
-    return [dict(zip(words, line.split(None, len(words) - 1))) for line in heads[1:]]
+def table(lines, columns):
+    """The rows of a table of the shell's, its head and what belongs to a row left out, as
+    dictionaries: the columns are words, but for the last."""
+    names = columns.split()
+    rows = [line.split(None, len(names) - 1) for line in lines[1:] if not line.startswith("    ")]
+    return [dict(zip(names, row)) for row in rows]
 
 
 # ---- the machine -----------------------------------------------------------------------------
@@ -334,6 +335,31 @@ class Machine:
         begin = len(lines) - 1 - lines[::-1].index(SHELL_PROMPT + line)
         return [shown for shown in lines[begin + 1:]
                 if shown and not shown.startswith("hartwood: ")]
+
+    def vms(self):
+        """What `vm list` shows, by name."""
+        rows = table(self.shell("vm list"), "id vm state cpus mib end")
+        return {row["vm"]: row for row in rows}
+
+    def vcpus(self, vm=""):
+        """What `vcpu list` shows, by "VM/number"."""
+        rows = table(self.shell(f"vcpu list {vm}".rstrip()),
+                     "vcpu state hart runs stolen waits exits moves")
+        return {row["vcpu"]: row for row in rows}
+
+    def free_kib(self):
+        """How much of the machine's memory is free."""
+        for line in self.shell("memory"):
+            match = re.match(r" *(\d+) of \d+ KiB are free", line)
+            if match:
+                return int(match.group(1))
+        raise AssertionError(self.tail())
+
+    def until(self, holds, what, timeout=None):
+        """Asks again and again."""
+        end = time.monotonic() + self._limit(timeout)
+        while not holds():
+            assert time.monotonic() < end, f"{self.name}: not {what}\n{self.tail()}"
 
     def wait_end(self, timeout=None):
         """Waits until QEMU ends by itself; gives its exit status."""
