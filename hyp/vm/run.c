@@ -15,6 +15,7 @@
 #include "hyp/vm/guest.h"
 #include "hyp/vm/hsm.h"
 #include "hyp/vm/lifecycle.h"
+#include "hyp/vm/observe.h"
 #include "hyp/vm/recycle.h"
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
@@ -77,12 +78,8 @@ bool run_light(struct vcpu *vcpu, u64 scause)
 	return exception(vcpu, scause);
 }
 
-/* What the light path could not finish: a call or an access that needs more registers. Otherwise
- * there is only vcpu->leave to look at. */
-static inline void handle_exit(struct vcpu *vcpu, u64 scause)
+void run_deeper(struct vcpu *vcpu, u64 scause)
 {
-	if (!vcpu->deepen)
-		return;
 	vcpu->deepen = 0;
 	if (scause == CAUSE_ECALL_VS)
 		sbi_full(vcpu);
@@ -159,8 +156,10 @@ static void run_vcpu(struct pcpu *pcpu, struct vcpu *vcpu)
 		return;
 	}
 	enter(pcpu, vcpu);
+	if (observe_is_on())
+		observe_run(vcpu);
 	while (!vcpu->leave)
-		handle_exit(vcpu, guest_run(vcpu));
+		run_full(vcpu, guest_run(vcpu));
 	leave(pcpu, vcpu);
 }
 
