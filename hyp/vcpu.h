@@ -141,6 +141,7 @@ struct vcpu {
 	u32 wait;		   /* ... and then it waits for an interrupt */
 	enum vcpu_run_state state; /* see there; may be read without the lock as a hint */
 	enum hsm_state hsm;	   /* guarded by vm->lock */
+	bool full_exits;	   /* guest_run() returns at every exit; its hart's own */
 	u64 wait_deadline;	   /* hart time at which a waiting vCPU wakes, or UINT64_MAX */
 	u64 mmio_value;		   /* what a device gave for the load being emulated */
 	u64 timer;		   /* SBI timer in hart time where there is no Sstc; owner only */
@@ -180,6 +181,12 @@ struct vcpu {
 	bool steal_flag; /* the area says: preempted */
 
 	u64 exit_count[EXIT_COUNT_MAX];
+
+	/* While profiling (vm/observe.h), in ticks. Written by the hart that it runs on. */
+	u32 profile;			/* the number of the profile that these belong to */
+	u64 guest_time;			/* in the guest */
+	u64 exit_time[EXIT_COUNT_MAX];	/* in the hypervisor, by cause */
+	u64 exit_timed[EXIT_COUNT_MAX]; /* exits that exit_time is the time of */
 
 	struct sched_vcpu sched;
 };
