@@ -10,12 +10,15 @@
  *          nothing in the hypervisor uses gp or tp, so the guest's stay where they are.
  *   full   every register is saved and guest_run() returns scause to its caller.
  *
+ * A vCPU with full_exits set is entered with guest_full_vector in stvec instead, which takes every
+ * trap the full way. The light path knows nothing of it.
+ *
  * Interrupts are off in HS-mode throughout: sstatus.SIE is 0, and an SRET that sets it from SPIE
  * leaves HS-mode at the same time.
  *
  * hstatus.SPV and SPVP and sstatus.SPP stay in the CSRs from trap to SRET; who clobbers them on
  * the way (hw_fetch_guest) restores them. The guest's pc is in struct vcpu, but for an SBI call on
- * the light path, which leaves sepc alone.
+ * the light path, which leaves sepc alone and past the ecall; guest_full_vector leaves pc at it.
  */
 #include "offsets.h"
 
@@ -51,6 +54,10 @@ guest_run:
 	sd	sp, VCPU_HOST_SP(a0)
 	csrw	sscratch, a0
 	lla	t0, guest_trap_vector
+	lbu	t1, VCPU_FULL_EXITS(a0)
+	beqz	t1, .Lset_vector
+	lla	t0, guest_full_vector
+.Lset_vector:
 	csrw	stvec, t0
 
 	mv	sp, a0
@@ -92,12 +99,9 @@ guest_run:
 	ld	sp, X(2)(sp)
 	sret
 
-/* stvec holds this address: MODE 0 (Direct) needs the two low bits clear. A cache line's worth of
- * alignment spares the fetch of a second line on most harts. */
-	.balign	64
-	.globl	guest_trap_vector
-	.type	guest_trap_vector, @function
-guest_trap_vector:
+/* What a trap begins with, whichever way it takes: sp becomes the vCPU, t0 scause, and the registers
+ * that C does not preserve, and sp, are saved. */
+	.macro	save_light_registers
 	csrrw	sp, sscratch, sp
 	sd	t0, X(5)(sp)
 	/* sscratch gets the vCPU back at once. Left there, the guest's sp would be where a trap of
@@ -120,6 +124,15 @@ guest_trap_vector:
 	sd	t4, X(29)(sp)
 	sd	t5, X(30)(sp)
 	sd	t6, X(31)(sp)
+	.endm
+
+/* stvec holds this address: MODE 0 (Direct) needs the two low bits clear. A cache line's worth of
+ * alignment spares the fetch of a second line on most harts. */
+	.balign	64
+	.globl	guest_trap_vector
+	.type	guest_trap_vector, @function
+guest_trap_vector:
+	save_light_registers
 	csrr	t1, sepc
 	li	t2, CAUSE_ECALL_VS
 	bne	t0, t2, .Lnot_sbi
@@ -202,7 +215,7 @@ guest_trap_vector:
 	csrr	t2, hstatus
 	andi	t2, t2, HSTATUS_SPV
 	bnez	t2, .Llight
-
+.Lours:
 	ld	t0, X(5)(sp)
 	ld	t1, X(6)(sp)
 	ld	t2, X(7)(sp)
@@ -210,3 +223,19 @@ guest_trap_vector:
 	tail	host_trap_vector
 
 	.size	guest_trap_vector, . - guest_trap_vector
+
+/* No C function runs while stvec points here, so a trap of the hypervisor itself would be one of
+ * the few instructions between guest_run()'s write of stvec and its SRET. */
+	.balign	64
+	.globl	guest_full_vector
+	.type	guest_full_vector, @function
+guest_full_vector:
+	save_light_registers
+	csrr	t1, sepc
+	sd	t1, VCPU_PC(sp)
+	csrr	t2, hstatus
+	andi	t2, t2, HSTATUS_SPV
+	beqz	t2, .Lours
+	j	.Lfull
+
+	.size	guest_full_vector, . - guest_full_vector

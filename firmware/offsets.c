@@ -14,4 +14,5 @@ void offsets(void)
 	OFFSET(VCPU_PC, struct vcpu, pc);
 	OFFSET(VCPU_HOST_SP, struct vcpu, host_sp);
 	OFFSET(VCPU_DEEPEN, struct vcpu, deepen);
+	OFFSET(VCPU_FULL_EXITS, struct vcpu, full_exits);
 }

@@ -135,7 +135,8 @@ void hw_clear_hvip(u64 bits);
  */
 
 /* Restores the general registers and pc of the vCPU that vcpu_load() prepared on this hart, enters
- * it, and returns scause of the first trap that the light path could not finish. All general
+ * it, and returns scause of the first trap that the light path could not finish; with
+ * vcpu->full_exits, of the first trap, and pc is at the instruction that trapped. All general
  * registers and pc are then in struct vcpu. No lock may be held. */
 u64 guest_run(struct vcpu *vcpu);
 

@@ -18,6 +18,7 @@ enum lock_rank {
 	LOCK_MEMORY,  /* one VM's G-stage tables and guest RAM */
 	LOCK_VMID,    /* VMID generation */
 	LOCK_PAGE,    /* the page allocator */
+	LOCK_RANDOM,  /* hw_random(), which serves one hart at a time */
 	LOCK_CONSOLE, /* the console multiplexer's rings */
 	LOCK_WORK,    /* who is at which work */
 	LOCK_LOG,     /* whole lines to the physical console */

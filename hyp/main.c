@@ -32,14 +32,18 @@ static void give_ram(void)
 	}
 }
 
-static void make_vm(const struct bundle_vm *vm)
+/* NULL, with a line that says why, if there is no memory for it. */
+static struct guest *make_vm(const struct bundle_vm *vm)
 {
-	struct guest *guest;
+	struct guest *guest = NULL;
 	struct guest_config config = {
 		.name = vm->name,
 		.vcpu_count = vm->cpus,
 		.memory_size = vm->memory,
 		.memory_pinned = vm->memory_pinned,
+		.limits = vm->limits,
+		.autostart = vm->autostart,
+		.restart = vm->restart,
 	};
 	enum status status = loader_attach(vm, &config.loader);
 
@@ -47,35 +51,90 @@ static void make_vm(const struct bundle_vm *vm)
 		status = console_attach(&config.console);
 	if (status == STATUS_OK)
 		status = guest_create(&config, &guest);
-	if (status == STATUS_OK) {
-		console_connect(&config.console, guest);
-		status = guest_start(guest);
+	if (status != STATUS_OK) {
+		log_error("%s: cannot be made: %s", vm->name, status_name(status));
+		return NULL;
 	}
+	console_connect(&config.console, guest);
+	return guest;
+}
+
+/* False: one of those that it needs could not be made. */
+static bool connect_vm(struct guest *guest, const struct bundle_vm *vm, struct guest *const *made)
+{
+	for (unsigned i = 0; i < vm->depends_count; i++) {
+		struct guest *other = made[vm->depends[i]];
+
+		if (!other) {
+			log_error("%s: not started: there is no %s, which it needs", vm->name,
+				  bundle.vms[vm->depends[i]].name);
+			return false;
+		}
+		guest->config.depends[guest->config.depends_count++] = other;
+	}
+	return true;
+}
+
+/* The table of VMs by their place in the bundle is needed only here. */
+static void make_vms(void)
+{
+	unsigned order = 0;
+	hpa_t block;
+
+	while ((PAGE_SIZE << order) < bundle.vm_count * sizeof(struct guest *))
+		order++;
+	if (page_alloc_zeroed(order, &block) != STATUS_OK) {
+		log_error("no VM is made: %s", status_name(STATUS_NO_MEMORY));
+		return;
+	}
+	struct guest **made = hw_ram(block);
+
+	for (unsigned i = 0; i < bundle.vm_count; i++)
+		made[i] = make_vm(&bundle.vms[i]);
+	for (unsigned i = 0; i < bundle.vm_count; i++)
+		if (made[i] && !connect_vm(made[i], &bundle.vms[i], made))
+			made[i]->config.autostart = false;
+	page_free(block, order);
+}
+
+static void start_vms(void)
+{
+	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest)) {
+		if (!guest->config.autostart)
+			guest_keep_off(guest);
+		else if (guest_start(guest) != STATUS_OK)
+			log_error("%s: not started", guest->vm.name);
+	}
+}
+
+static void read_bundle(void)
+{
+	const struct hw_machine *machine = hw_machine();
+	struct bundle_options options = {.memory_max = page_free_count() * PAGE_SIZE};
+	enum status status = STATUS_NOT_FOUND;
+
+	if (machine->bundle)
+		status = bundle_parse(machine->bundle, machine->bundle_size, &options, &bundle);
+	else
+		log_error("no VM bundle: the loader passed no initrd");
 	if (status != STATUS_OK)
-		log_error("%s: not started: %s", vm->name, status_name(status));
+		bundle.vm_count = 0; /* it has been told why */
 }
 
 void hyp_init(void)
 {
-	const struct hw_machine *machine = hw_machine();
-	struct bundle_options options = {0};
-
 	give_ram();
-	vmid_init(machine->vmid_bits);
+	read_bundle();
+	vmid_init(hw_machine()->vmid_bits);
 	pcpu_init();
-	sched_init(0);
+	sched_init(bundle.slice);
 	work_start();
 	guest_init();
 	console_init();
-	if (!machine->bundle) {
-		log_error("no VM bundle: the loader passed no initrd");
-		return;
-	}
-	options.memory_max = page_free_count() * PAGE_SIZE;
-	if (bundle_parse(machine->bundle, machine->bundle_size, &options, &bundle) != STATUS_OK)
-		return; /* it has been told why */
-	for (unsigned i = 0; i < bundle.vm_count; i++)
-		make_vm(&bundle.vms[i]);
+	if (hw_machine()->bundle)
+		console_set_escape((int)bundle.escape_key);
+	make_vms();
+	start_vms();
 }
 
 _Noreturn void hyp_run(void)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What happened, as fixed records in a ring for each hart; off by default. The points where nothing
- * may be added to the path (entry and exit) are not compiled into it: while tracing is on the harts
- * use a trap vector that takes every exit the full way, and the run loop records. The others test
+ * may be added to the path (entry and exit, interrupts, exceptions given) are not compiled into it:
+ * while tracing is on, harts take every exit the full way and vm/observe.c records. The others test
  * one flag.
  *
- * ui/ switches it and reads it out.
+ * A hart writes its own ring only, and without a lock. Any hart may read any ring meanwhile: a
+ * record has its number in it, written last, so that one that has been overwritten, or is being
+ * written, is known for what it is.
  */
 #pragma once
 
@@ -27,7 +29,10 @@ enum trace_event {
 	TRACE_EVENT_COUNT
 };
 
-/* Read by everyone, switched by ui/ through trace_start() and trace_stop(). */
+/* One word for people and for the dump. */
+const char *trace_event_name(enum trace_event event);
+
+/* Read by everyone, changed by trace_start() and trace_stop(). */
 extern u32 trace_is_on;
 
 /* Appends to the calling hart's ring, the oldest record making room. vcpu may be NULL; of a VM's
@@ -39,3 +44,49 @@ static inline void trace(enum trace_event event, const struct vcpu *vcpu, u64 ar
 	if (UNLIKELY(__atomic_load_n(&trace_is_on, __ATOMIC_RELAXED)))
 		trace_record(event, vcpu, argument);
 }
+
+/* ------------------------------------------------------------------------------------------------
+ * Switching. One caller at a time (vm/observe.c, which also makes the harts take the full way).
+ */
+
+#define TRACE_RECORD_SIZE 32
+
+/* Gives a hart its ring, once and for good; 8-byte aligned, size a power of two and at least that
+ * of a record. A hart without a ring records nothing. */
+void trace_set_ring(unsigned hart, void *memory, size_t size);
+/* In bytes; 0: it has none. */
+size_t trace_ring_size(unsigned hart);
+
+/* What is in the rings is forgotten, and recording begins; ends. A hart that is just writing a
+ * record finishes it. */
+void trace_start(void);
+void trace_stop(void);
+
+/* ------------------------------------------------------------------------------------------------
+ * Reading, on any hart. The records of a ring are numbered from 0 since boot.
+ */
+
+#define TRACE_NOBODY 0xffff
+
+struct trace_entry {
+	u64 time; /* hart time */
+	u64 argument;
+	enum trace_event event;
+	unsigned hart;
+	unsigned vm, vcpu; /* their ids, or TRACE_NOBODY */
+};
+
+/* The number of the oldest record that trace_start() has not forgotten, whether or not it has been
+ * overwritten since, and the number that the next one will get. */
+u64 trace_first(unsigned hart);
+u64 trace_end(unsigned hart);
+/* The first that is still there, if nothing is recorded meanwhile. */
+u64 trace_oldest(unsigned hart);
+
+/* False: that record has been overwritten, or is not complete yet. */
+bool trace_read(unsigned hart, u64 number, struct trace_entry *entry);
+
+#ifdef HW_TEST
+/* Off, and no rings, for the next test. */
+void trace_forget(void);
+#endif

@@ -106,6 +106,7 @@ struct vcpu {
 	enum vcpu_run_state state; /* guarded by the scheduler's lock */
 	enum hsm_state hsm;	   /* guarded by vm->lock */
 	bool parked_waiting;	   /* it waited when it was parked; likewise */
+	bool full_exits;	   /* guest_run() returns at every exit; its hart's own */
 	struct list run_link;	   /* run queue; guarded by the scheduler's lock */
 	struct list timer_link;	   /* waiting vCPUs by deadline; likewise */
 	u64 wait_deadline;	   /* hart time at which a waiting vCPU wakes, or UINT64_MAX */
@@ -139,6 +140,12 @@ struct vcpu {
 	u64 pick_count;	  /* times it was given a hart */
 	u64 move_count;	  /* of these, times it was another one than before */
 	u64 exit_count[EXIT_COUNT_MAX];
+
+	/* While profiling (vm/observe.h), in ticks. Written by the hart that it runs on. */
+	u32 profile;			/* the number of the profile that these belong to */
+	u64 guest_time;			/* in the guest */
+	u64 exit_time[EXIT_COUNT_MAX];	/* in the hypervisor, by cause */
+	u64 exit_timed[EXIT_COUNT_MAX]; /* exits that exit_time is the time of */
 };
 
 /* Why a VM's vCPUs are being stopped. */

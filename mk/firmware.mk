@@ -20,8 +20,9 @@ asm_objects := $(patsubst %,$(OBJ)/%.S.o,$(basename $(FIRMWARE_S)))
 # script defines no __global_pointer$ (tests/layering.py looks at the result).
 ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 OPTIMISE := $(if $(DEBUG),-O1 -fno-omit-frame-pointer -DHW_DEBUG=1,-O2)
+POLICY := $(if $(filter full,$(EXIT)),-DHW_FULL_EXITS=1)
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
-COMMON := $(ARCH) -std=gnu11 $(OPTIMISE) -g -I. -I$(OUT)/include -I$(BUILD)/target/include \
+COMMON := $(ARCH) -std=gnu11 $(OPTIMISE) $(POLICY) -g -I. -I$(OUT)/include -I$(BUILD)/target/include \
 	--specs=picolibc.specs -fno-pie -fvisibility=hidden -fno-common \
 	-ffunction-sections -fdata-sections -fstack-protector-strong -fno-builtin-printf \
 	-ffile-prefix-map=$(CURDIR)/=

@@ -105,8 +105,9 @@ static const struct {
 	{"linux,phandle", NULL},
 };
 
-static const char *property_name_at(size_t index)
+static const char *property_name_at(const void *list, size_t index)
 {
+	(void)list;
 	return index < ARRAY_SIZE(image_properties) ? image_properties[index].name : NULL;
 }
 
@@ -129,7 +130,8 @@ static bool read_properties(struct bundle_parser *parser, int offset, struct ima
 			if (strcmp(value.name, image_properties[i].name) == 0)
 				break;
 		if (i == ARRAY_SIZE(image_properties)) {
-			bundle_report_unknown(parser, "property", value.name, property_name_at);
+			bundle_report_unknown(parser, "property", value.name, property_name_at,
+					      NULL);
 			continue;
 		}
 		if (seen & BIT(i))
@@ -207,51 +209,55 @@ static bool check_node(struct bundle_parser *parser, struct image_node *node,
 	return check_data(parser, node) && good;
 }
 
-static void parse_image(struct bundle_parser *parser, int offset)
+static void parse_image(struct bundle_parser *parser, int offset, struct bundle_image *image)
 {
-	struct bundle *bundle = parser->bundle;
 	struct image_node node = {0};
-	struct bundle_image *image;
 	bool good;
 
 	if (!bundle_check_name(parser, parser->node))
 		return;
-	if (bundle_find_image(bundle, parser->node)) {
-		(void)bundle_fail(parser, "there is an image of this name already");
-		return;
-	}
-	image = &bundle->images[bundle->image_count++];
-	*image = (struct bundle_image){.name = parser->node};
 	good = read_properties(parser, offset, &node);
 	image->usable = check_node(parser, &node, &image->type) && good;
 	image->file = node.file;
 }
 
-void bundle_parse_images(struct bundle_parser *parser, int images)
+enum status bundle_parse_images(struct bundle_parser *parser, int images)
 {
-	int offset;
+	const struct name_index *names = &parser->image_names;
+	struct bundle *bundle = parser->bundle;
+	enum status status;
 
 	parser->parent = "/images";
-	fdt_for_each_subnode(offset, parser->blob, images)
-	{
-		if (parser->bundle->image_count == BUNDLE_IMAGE_MAX) {
-			parser->node = NULL;
-			(void)bundle_fail(parser, "there are more than %lu images",
-					  (unsigned long)BUNDLE_IMAGE_MAX);
-			return;
-		}
-		parser->node = fdt_get_name(parser->blob, offset, NULL);
-		parse_image(parser, offset);
+	status = name_index_make(&parser->image_names, parser->blob, images, BUNDLE_IMAGE_MAX);
+	if (status == STATUS_OK)
+		status = store_alloc(&bundle->image_store, names->count * sizeof(*bundle->images));
+	if (status != STATUS_OK) {
+		(void)bundle_fail(parser, "no memory for %lu images", (unsigned long)names->count);
+		return status;
+	}
+	if (names->more)
+		(void)bundle_fail(parser, "there are more than %lu images, the rest is left out",
+				  (unsigned long)BUNDLE_IMAGE_MAX);
+	bundle->images = bundle->image_store.data;
+	bundle->image_count = names->count;
+	for (u32 i = 0; i < names->count; i++) {
+		struct bundle_image *image = &bundle->images[i];
+
+		image->name = parser->node = names->entries[i].name;
+		if (bundle_find_image(parser, image->name) == image)
+			parse_image(parser, names->entries[i].node, image);
+		else
+			(void)bundle_fail(parser, "there is an image of this name already");
 	}
 	parser->node = NULL;
+	return STATUS_OK;
 }
 
-const struct bundle_image *bundle_find_image(const struct bundle *bundle, const char *name)
+struct bundle_image *bundle_find_image(const struct bundle_parser *parser, const char *name)
 {
-	unsigned i;
+	u32 number;
 
-	for (i = 0; i < bundle->image_count; i++)
-		if (strcmp(bundle->images[i].name, name) == 0)
-			return &bundle->images[i];
-	return NULL;
+	return name_index_find(&parser->image_names, name, &number)
+		       ? &parser->bundle->images[number]
+		       : NULL;
 }

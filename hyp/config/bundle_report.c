@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How the bundle's mistakes are told: one line each, naming node and property, bounded in length
- * and number, and without any byte that could upset a terminal. Owns the wording of types.
+ * and number, and without any byte that could upset a terminal. No state but the parser's.
  */
 #include "hyp/config/bundle_internal.h"
 
@@ -23,12 +23,12 @@ static void put_char(struct line *line, char c)
 		line->text[line->length++] = c;
 }
 
-static void put_string(struct line *line, const char *text)
+static void put_string(struct line *line, const char *text, size_t most)
 {
 	size_t i;
 
 	for (i = 0; text[i]; i++) {
-		if (i == STRING_SHOWN_MAX) {
+		if (i == most) {
 			put_char(line, '.');
 			put_char(line, '.');
 			put_char(line, '.');
@@ -55,8 +55,14 @@ static void put_format(struct line *line, const char *format, va_list arguments)
 {
 	for (; *format; format++) {
 		if (format[0] == '%' && format[1] == 's') {
-			put_string(line, va_arg(arguments, const char *));
+			put_string(line, va_arg(arguments, const char *), STRING_SHOWN_MAX);
 			format += 1;
+		} else if (format[0] == '%' && format[1] == '.') {
+			size_t most = 0;
+
+			for (format += 2; *format != 's'; format++)
+				most = most * 10 + (size_t)(*format - '0');
+			put_string(line, va_arg(arguments, const char *), most);
 		} else if (format[0] == '%' && format[1] == 'l') {
 			put_number(line, va_arg(arguments, unsigned long),
 				   format[2] == 'x' ? 16 : 10);
@@ -92,14 +98,14 @@ void bundle_report(struct bundle_parser *parser, enum bundle_severity severity, 
 		emit(parser->options, severity, "bundle: further messages are not shown");
 		return;
 	}
-	put_string(&line, "bundle: ");
+	put_string(&line, "bundle: ", STRING_SHOWN_MAX);
 	if (parser->parent) {
-		put_string(&line, parser->parent);
+		put_string(&line, parser->parent, STRING_SHOWN_MAX);
 		if (parser->node) {
 			put_char(&line, '/');
-			put_string(&line, parser->node);
+			put_string(&line, parser->node, STRING_SHOWN_MAX);
 		}
-		put_string(&line, ": ");
+		put_string(&line, ": ", STRING_SHOWN_MAX);
 	}
 	va_start(arguments, format);
 	put_format(&line, format, arguments);
@@ -108,8 +114,15 @@ void bundle_report(struct bundle_parser *parser, enum bundle_severity severity, 
 	emit(parser->options, severity, line.text);
 }
 
-/* Levenshtein's distance, of the first BUNDLE_NAME_MAX characters. */
-static unsigned edit_distance(const char *a, const char *b)
+bool bundle_is_silent(const struct bundle_parser *parser)
+{
+	return parser->line_count > BUNDLE_MESSAGE_MAX;
+}
+
+/* Levenshtein's distance, of the first BUNDLE_NAME_MAX characters; or `enough`, if it is not below
+ * that. No row has a smaller number than the one above, so a row of large ones ends it: most names
+ * differ from the first letters on. */
+static unsigned edit_distance(const char *a, const char *b, unsigned enough)
 {
 	size_t a_length = strnlen(a, BUNDLE_NAME_MAX), b_length = strnlen(b, BUNDLE_NAME_MAX);
 	u8 row[BUNDLE_NAME_MAX + 1];
@@ -119,6 +132,7 @@ static unsigned edit_distance(const char *a, const char *b)
 		row[j] = (u8)j;
 	for (i = 1; i <= a_length; i++) {
 		u8 diagonal = row[0];
+		u64 least = i;
 
 		row[0] = (u8)i;
 		for (j = 1; j <= b_length; j++) {
@@ -127,38 +141,48 @@ static unsigned edit_distance(const char *a, const char *b)
 
 			diagonal = row[j];
 			row[j] = (u8)min_u64(change, insert_or_delete);
+			least = min_u64(least, row[j]);
 		}
+		if (least >= enough)
+			return enough;
 	}
 	return row[b_length];
 }
 
-void bundle_report_unknown(struct bundle_parser *parser, const char *what, const char *name,
-			   const char *(*name_at)(size_t index))
+const char *bundle_nearest(const char *name, const char *(*name_at)(const void *list, size_t index),
+			   const void *list)
 {
-	const char *nearest = name_at(0), *candidate;
-	unsigned best = edit_distance(name, nearest);
-	size_t i;
+	const char *nearest = NULL, *candidate;
+	unsigned best = 2 * BUNDLE_NAME_MAX;
 
-	/* Once nobody reads the answer, do not look for it. */
-	if (parser->line_count > BUNDLE_MESSAGE_MAX)
-		return;
-	for (i = 1; (candidate = name_at(i)) != NULL; i++) {
-		unsigned distance = edit_distance(name, candidate);
+	for (size_t i = 0; (candidate = name_at(list, i)) != NULL; i++) {
+		unsigned distance = edit_distance(name, candidate, best);
 
 		if (distance < best) {
 			best = distance;
 			nearest = candidate;
 		}
 	}
+	return nearest;
+}
+
+void bundle_report_unknown(struct bundle_parser *parser, const char *what, const char *name,
+			   const char *(*name_at)(const void *list, size_t index), const void *list)
+{
+	/* Once nobody reads the answer, do not look for it. */
+	if (bundle_is_silent(parser))
+		return;
 	bundle_report(parser, BUNDLE_WARNING,
 		      "unknown %s \"%s\" is ignored; the nearest known name is \"%s\"", what, name,
-		      nearest);
+		      bundle_nearest(name, name_at, list));
 }
 
 bool bundle_check_name(struct bundle_parser *parser, const char *name)
 {
 	size_t length;
 
+	if (!name[0])
+		return bundle_fail(parser, "it has no name");
 	for (length = 0; name[length]; length++) {
 		char c = name[length];
 		bool is_word =
@@ -171,75 +195,5 @@ bool bundle_check_name(struct bundle_parser *parser, const char *name)
 			return bundle_fail(parser, "its name has characters other than letters, "
 						   "digits and ,._+-@");
 	}
-	return true;
-}
-
-static u32 read_cell(const u8 *data)
-{
-	return (u32)data[0] << 24 | (u32)data[1] << 16 | (u32)data[2] << 8 | data[3];
-}
-
-static bool wrong_type(struct bundle_parser *parser, const struct bundle_value *value,
-		       const char *wanted)
-{
-	return bundle_fail(parser, "%s has a value of %lu bytes, must be %s", value->name,
-			   (unsigned long)value->length, wanted);
-}
-
-const char *bundle_type_name(enum bundle_type type)
-{
-	switch (type) {
-	case BUNDLE_TYPE_U32:
-		return "a number, one cell";
-	case BUNDLE_TYPE_U64:
-		return "a number, one or two cells";
-	case BUNDLE_TYPE_STRING:
-		return "a string";
-	case BUNDLE_TYPE_BOOL:
-		return "a flag without a value";
-	case BUNDLE_TYPE_IMAGE:
-		return "the name of an image";
-	}
-	return "unknown";
-}
-
-bool bundle_read_u32(struct bundle_parser *parser, const struct bundle_value *value, u32 *result)
-{
-	if (value->length != 4)
-		return wrong_type(parser, value, bundle_type_name(BUNDLE_TYPE_U32));
-	*result = read_cell(value->data);
-	return true;
-}
-
-bool bundle_read_u64(struct bundle_parser *parser, const struct bundle_value *value, u64 *result)
-{
-	if (value->length == 4)
-		*result = read_cell(value->data);
-	else if (value->length == 8)
-		*result = (u64)read_cell(value->data) << 32 | read_cell(value->data + 4);
-	else
-		return wrong_type(parser, value, bundle_type_name(BUNDLE_TYPE_U64));
-	return true;
-}
-
-bool bundle_read_string(struct bundle_parser *parser, const struct bundle_value *value,
-			const char **result)
-{
-	const u8 *end = value->length > 0 ? memchr(value->data, '\0', (size_t)value->length) : NULL;
-
-	if (!end)
-		return bundle_fail(parser, "%s is no string: it has no NUL at its end",
-				   value->name);
-	if (end != value->data + value->length - 1)
-		return bundle_fail(parser, "%s must be one string", value->name);
-	*result = (const char *)value->data;
-	return true;
-}
-
-bool bundle_read_flag(struct bundle_parser *parser, const struct bundle_value *value, bool *result)
-{
-	if (value->length != 0)
-		return wrong_type(parser, value, bundle_type_name(BUNDLE_TYPE_BOOL));
-	*result = true;
 	return true;
 }

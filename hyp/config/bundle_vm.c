@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A VM's node in the bundle. Owns the table of its properties, from which both the parser and the
- * manual take what they know: a new property is a line there and a member of struct bundle_vm.
+ * manual take what they know: a new property is a line there and a member of struct bundle_vm_node.
+ * What the scheduler makes of it is bundle_limits.c's, what other VMs have to do with it is
+ * bundle_depends.c's.
  */
 #include "hyp/config/bundle_internal.h"
 
 #include "hyp/config/guest_fdt.h"
+#include "hyp/hw.h"
+#include "hyp/lock.h"
 #include "hyp/mem/page.h"
 
 #include <libfdt.h>
@@ -13,48 +17,46 @@
 
 _Static_assert(BUNDLE_CPU_MAX <= GUEST_FDT_CPU_MAX, "no device tree for so many cpus");
 
-static bool check_cpus(struct bundle_parser *parser, const struct bundle_property *property,
-		       struct bundle_vm *vm)
+static const struct bundle_vm *vm_of(const void *object)
 {
-	if (vm->cpus == 0 || vm->cpus > BUNDLE_CPU_MAX)
+	return &((const struct bundle_vm_node *)object)->vm;
+}
+
+static bool check_cpus(struct bundle_parser *parser, const struct bundle_property *property,
+		       const void *object)
+{
+	unsigned long cpus = vm_of(object)->cpus;
+
+	if (cpus == 0 || cpus > BUNDLE_CPU_MAX)
 		return bundle_fail(parser, "%s = %lu is not between 1 and %lu", property->name,
-				   (unsigned long)vm->cpus, (unsigned long)BUNDLE_CPU_MAX);
+				   cpus, (unsigned long)BUNDLE_CPU_MAX);
 	return true;
 }
 
-/* What the VMs that have been accepted so far leave of the machine's memory. */
-static u64 memory_left(const struct bundle_parser *parser)
-{
-	u64 left = parser->options->memory_max;
-
-	for (unsigned i = 0; i < parser->bundle->vm_count; i++)
-		left -= min_u64(left, parser->bundle->vms[i].memory);
-	return left;
-}
-
 static bool check_memory(struct bundle_parser *parser, const struct bundle_property *property,
-			 struct bundle_vm *vm)
+			 const void *object)
 {
+	u64 memory = vm_of(object)->memory;
 	u64 most = parser->options ? parser->options->memory_max : 0;
 
-	if (vm->memory == 0)
+	if (memory == 0)
 		return bundle_fail(parser, "%s is 0", property->name);
-	if (!is_aligned(vm->memory, PAGE_SIZE))
+	if (!is_aligned(memory, PAGE_SIZE))
 		return bundle_fail(parser, "%s = 0x%lx is no multiple of %lu", property->name,
-				   vm->memory, (unsigned long)PAGE_SIZE);
-	if (most && vm->memory > most)
+				   memory, (unsigned long)PAGE_SIZE);
+	if (most && memory > most)
 		return bundle_fail(parser, "%s = 0x%lx is more than this machine has, 0x%lx",
-				   property->name, vm->memory, most);
-	if (most && vm->memory > memory_left(parser))
+				   property->name, memory, most);
+	if (most && memory > most - parser->memory_taken)
 		return bundle_fail(parser, "%s = 0x%lx is more than the VMs before leave, 0x%lx",
-				   property->name, vm->memory, memory_left(parser));
+				   property->name, memory, most - parser->memory_taken);
 	return true;
 }
 
 static bool check_bootargs(struct bundle_parser *parser, const struct bundle_property *property,
-			   struct bundle_vm *vm)
+			   const void *object)
 {
-	if (strlen(vm->bootargs) >= GUEST_FDT_BOOTARGS_MAX)
+	if (strlen(vm_of(object)->bootargs) >= GUEST_FDT_BOOTARGS_MAX)
 		return bundle_fail(parser, "%s has more than %lu characters", property->name,
 				   (unsigned long)GUEST_FDT_BOOTARGS_MAX - 1);
 	return true;
@@ -74,159 +76,92 @@ static bool check_image(struct bundle_parser *parser, const struct bundle_proper
 }
 
 static bool check_kernel(struct bundle_parser *parser, const struct bundle_property *property,
-			 struct bundle_vm *vm)
+			 const void *object)
 {
-	return check_image(parser, property, vm->kernel, BUNDLE_KERNEL, "kernel");
+	return check_image(parser, property, vm_of(object)->kernel, BUNDLE_KERNEL, "kernel");
 }
 
 static bool check_ramdisk(struct bundle_parser *parser, const struct bundle_property *property,
-			  struct bundle_vm *vm)
+			  const void *object)
 {
-	return check_image(parser, property, vm->ramdisk, BUNDLE_RAMDISK, "ramdisk");
+	return check_image(parser, property, vm_of(object)->ramdisk, BUNDLE_RAMDISK, "ramdisk");
 }
 
 static bool check_fdt(struct bundle_parser *parser, const struct bundle_property *property,
-		      struct bundle_vm *vm)
+		      const void *object)
 {
-	return check_image(parser, property, vm->fdt, BUNDLE_FLAT_DT, "flat_dt");
+	return check_image(parser, property, vm_of(object)->fdt, BUNDLE_FLAT_DT, "flat_dt");
 }
 
-#define TO(member) offsetof(struct bundle_vm, member)
+static const char *const autostart_words[] = {"no", "yes", NULL};
+
+static const char *const restart_words[] = {
+	[GUEST_RESTART_NEVER] = "never",
+	[GUEST_RESTART_ON_FAILURE] = "on-failure",
+	[GUEST_RESTART_ALWAYS] = "always",
+	NULL,
+};
+
+#define TO(member) offsetof(struct bundle_vm_node, member)
 
 static const struct bundle_property vm_properties[] = {
-	{"cpus", BUNDLE_TYPE_U32, TO(cpus), 1, check_cpus, "1", "Number of vCPUs, 1 to 32."},
-	{"memory", BUNDLE_TYPE_U64, TO(memory), 0, check_memory, NULL,
+	{"cpus", BUNDLE_TYPE_U32, TO(vm.cpus), 1, NULL, check_cpus, "1",
+	 "Number of vCPUs, 1 to 32."},
+	{"memory", BUNDLE_TYPE_U64, TO(vm.memory), 0, NULL, check_memory, NULL,
 	 "Size of the RAM in bytes, a multiple of 4096. It starts at guest-physical 0x80000000."},
-	{"kernel", BUNDLE_TYPE_IMAGE, TO(kernel), 0, check_kernel, NULL,
-	 "What to boot: a Linux Image, an ELF64 executable, or a raw binary, which goes to "
-	 "0x80200000 unless its image has a load property."},
-	{"ramdisk", BUNDLE_TYPE_IMAGE, TO(ramdisk), 0, check_ramdisk, "none",
-	 "An initramfs or initrd. /chosen tells the guest where it is."},
-	{"fdt", BUNDLE_TYPE_IMAGE, TO(fdt), 0, check_fdt, "one made from the other properties",
-	 "A device tree to use as it is, except that bootargs and the place of the ramdisk are put "
-	 "into its /chosen."},
-	{"bootargs", BUNDLE_TYPE_STRING, TO(bootargs), 0, check_bootargs, "none",
+	{"kernel", BUNDLE_TYPE_IMAGE, TO(vm.kernel), 0, NULL, check_kernel, NULL,
+	 "What to boot: a Linux `Image`, an ELF64 executable, or a raw binary, which goes to "
+	 "0x80200000 unless its image has a `load` property."},
+	{"ramdisk", BUNDLE_TYPE_IMAGE, TO(vm.ramdisk), 0, NULL, check_ramdisk, "none",
+	 "An initramfs or initrd. `/chosen` tells the guest where it is."},
+	{"fdt", BUNDLE_TYPE_IMAGE, TO(vm.fdt), 0, NULL, check_fdt,
+	 "one made from the other properties",
+	 "A device tree to use as it is, 128 KiB at most, except that bootargs and the place of "
+	 "the "
+	 "ramdisk are put into its `/chosen`."},
+	{"bootargs", BUNDLE_TYPE_STRING, TO(vm.bootargs), 0, NULL, check_bootargs, "none",
 	 "The kernel's command line."},
-	{"memory-pinned", BUNDLE_TYPE_BOOL, TO(memory_pinned), 0, NULL, "not given",
+	{"memory-pinned", BUNDLE_TYPE_BOOL, TO(vm.memory_pinned), 0, NULL, NULL, "not given",
 	 "All RAM is taken before the VM starts, in leaves of up to 1 GiB, instead of page by page "
 	 "on first touch. Needed for DMA."},
+	{"autostart", BUNDLE_TYPE_CHOICE, TO(autostart), 1, autostart_words, NULL, "yes",
+	 "`yes`: the VM starts when the machine does. `no`: when it is told to, or when a VM that "
+	 "depends on it starts."},
+	{"restart", BUNDLE_TYPE_CHOICE, TO(restart), GUEST_RESTART_NEVER, restart_words, NULL,
+	 "never",
+	 "Whether the VM starts again when it has ended by itself: `never`, `on-failure` (not "
+	 "after "
+	 "a shutdown that the guest asked for) or `always`. A reboot that the guest asks for is no "
+	 "end."},
+	{"depends", BUNDLE_TYPE_STRINGS, TO(depends), 0, NULL, bundle_check_depends, "none",
+	 "Names of up to 8 VMs that must be running before this one starts. Without them it is "
+	 "left "
+	 "out."},
+	{"shares", BUNDLE_TYPE_U32, TO(vm.limits.shares), 100, NULL, bundle_check_shares, "100",
+	 "Weight of the VM against others where harts are short, 1 to 10000. Its vCPUs have equal "
+	 "parts of it."},
+	{"quota", BUNDLE_TYPE_U32, TO(vm.limits.quota), 0, NULL, NULL, "0",
+	 "The most that its vCPUs get together, in percent of one hart, up to 100 x `cpus`; 0: no "
+	 "cap. Not with `rt-budget`."},
+	{"harts", BUNDLE_TYPE_CELLS, TO(harts), 0, NULL, NULL, "all that are not dedicated",
+	 "Ids of the harts that the VM may use, as the machine's device tree has them."},
+	{"dedicated", BUNDLE_TYPE_BOOL, TO(vm.limits.dedicated), 0, NULL, NULL, "not given",
+	 "The `harts`, at least as many as `cpus`, are this VM's alone: each vCPU stays on its "
+	 "own, "
+	 "and other VMs use none of them."},
+	{"rt-budget", BUNDLE_TYPE_U32, TO(rt_budget), 0, NULL, bundle_check_budget, "not given",
+	 "Microseconds that each vCPU gets in every `rt-period`, before all VMs without a budget."},
+	{"rt-period", BUNDLE_TYPE_U32, TO(rt_period), 0, NULL, bundle_check_period, "not given",
+	 "Microseconds, 100 to 10000000, and not less than `rt-budget`. The two come together."},
 };
 
 #undef TO
 
-const struct bundle_property *bundle_vm_properties(size_t *count)
-{
-	*count = ARRAY_SIZE(vm_properties);
-	return vm_properties;
-}
+const struct bundle_schema bundle_vm_schema = {"/vms/NAME", vm_properties,
+					       ARRAY_SIZE(vm_properties)};
 
-/* Every node may have these. */
-static const char *const general_names[] = {"description", "phandle", "linux,phandle"};
-
-static const char *property_name_at(size_t index)
-{
-	if (index < ARRAY_SIZE(vm_properties))
-		return vm_properties[index].name;
-	index -= ARRAY_SIZE(vm_properties);
-	return index < ARRAY_SIZE(general_names) ? general_names[index] : NULL;
-}
-
-static size_t find_name(const char *name)
-{
-	size_t i;
-
-	for (i = 0; property_name_at(i); i++)
-		if (strcmp(property_name_at(i), name) == 0)
-			break;
-	return i;
-}
-
-static bool read_image(struct bundle_parser *parser, const struct bundle_value *value,
-		       const struct bundle_image **result)
-{
-	const char *name;
-
-	if (!bundle_read_string(parser, value, &name))
-		return false;
-	*result = bundle_find_image(parser->bundle, name);
-	if (!*result)
-		return bundle_fail(parser, "%s = \"%s\": there is no such node in /images",
-				   value->name, name);
-	return true;
-}
-
-static bool read_value(struct bundle_parser *parser, const struct bundle_property *property,
-		       const struct bundle_value *value, struct bundle_vm *vm)
-{
-	void *member = (char *)vm + property->offset;
-
-	switch (property->type) {
-	case BUNDLE_TYPE_U32:
-		return bundle_read_u32(parser, value, member);
-	case BUNDLE_TYPE_U64:
-		return bundle_read_u64(parser, value, member);
-	case BUNDLE_TYPE_STRING:
-		return bundle_read_string(parser, value, member);
-	case BUNDLE_TYPE_BOOL:
-		return bundle_read_flag(parser, value, member);
-	case BUNDLE_TYPE_IMAGE:
-		return read_image(parser, value, member);
-	}
-	return false;
-}
-
-static void set_defaults(struct bundle_vm *vm)
-{
-	size_t i;
-
-	memset(vm, 0, sizeof(*vm));
-	for (i = 0; i < ARRAY_SIZE(vm_properties); i++) {
-		const struct bundle_property *property = &vm_properties[i];
-		void *member = (char *)vm + property->offset;
-
-		if (property->type == BUNDLE_TYPE_U32)
-			*(u32 *)member = (u32)property->initial;
-		else if (property->type == BUNDLE_TYPE_U64)
-			*(u64 *)member = property->initial;
-	}
-}
-
-/* Errors are counted in parser->failed, so that all of a node's are told at once. */
-static void read_properties(struct bundle_parser *parser, int node, struct bundle_vm *vm)
-{
-	u64 seen = 0;
-	int offset;
-	size_t i;
-
-	fdt_for_each_property_offset(offset, parser->blob, node)
-	{
-		struct bundle_value value;
-
-		value.data =
-			fdt_getprop_by_offset(parser->blob, offset, &value.name, &value.length);
-		if (!value.data) {
-			(void)bundle_fail(parser, "unreadable property");
-			return;
-		}
-		i = find_name(value.name);
-		if (!property_name_at(i)) {
-			bundle_report_unknown(parser, "property", value.name, property_name_at);
-			continue;
-		}
-		if (seen & BIT(i))
-			(void)bundle_fail(parser, "%s is given twice", value.name);
-		seen |= BIT(i);
-		if (i < ARRAY_SIZE(vm_properties) &&
-		    read_value(parser, &vm_properties[i], &value, vm) && vm_properties[i].check)
-			(void)vm_properties[i].check(parser, &vm_properties[i], vm);
-	}
-	for (i = 0; i < ARRAY_SIZE(vm_properties); i++)
-		if (!vm_properties[i].fallback && !(seen & BIT(i)))
-			(void)bundle_fail(parser, "%s is missing", vm_properties[i].name);
-	fdt_for_each_subnode(offset, parser->blob, node)
-		bundle_report(parser, BUNDLE_WARNING, "node \"%s\" is ignored",
-			      fdt_get_name(parser->blob, offset, NULL));
-}
+/* VMs are loaded on several harts at a time. */
+static struct lock random_lock = LOCK_INIT(LOCK_RANDOM);
 
 enum status bundle_make_fdt(const struct bundle_vm *vm,
 			    int (*add_devices)(void *fdt, void *context), void *context,
@@ -243,7 +178,9 @@ enum status bundle_make_fdt(const struct bundle_vm *vm,
 		.context = context,
 	};
 
+	lock_acquire(&random_lock);
 	machine.has_rng_seed = hw_random(machine.rng_seed, sizeof(machine.rng_seed));
+	lock_release(&random_lock);
 	if (vm->fdt)
 		return guest_fdt_adopt(vm->fdt->file.data, vm->fdt->file.size, &machine, buffer,
 				       size, length);
@@ -251,21 +188,27 @@ enum status bundle_make_fdt(const struct bundle_vm *vm,
 }
 
 /* Tries a device tree of the bundle's own on a spare block of pages: it has to be checked, and to
- * have room for what /chosen gets. */
+ * have room for what /chosen gets. That depends on what /chosen gets and on no other property, and
+ * takes a while, so that thousands of VMs with one tree have it tried but once. */
 static bool check_own_fdt(struct bundle_parser *parser, const struct bundle_vm *vm)
 {
-	enum status status;
+	struct bundle_image *image = bundle_find_image(parser, vm->fdt->name);
+	u8 way = (u8)(1 << ((vm->bootargs ? 1 : 0) + (vm->ramdisk ? 2 : 0)));
 	hpa_t pages;
 	u64 length;
 
-	status = page_alloc(GUEST_FDT_PAGE_ORDER, &pages);
-	if (status != STATUS_OK)
-		return bundle_fail(parser, "fdt = \"%s\": no memory to check it", vm->fdt->name);
-	status = bundle_make_fdt(vm, NULL, NULL, hw_ram(pages), vm->plan.fdt_size, &length);
-	page_free(pages, GUEST_FDT_PAGE_ORDER);
-	if (status != STATUS_OK)
-		return bundle_fail(parser, "fdt = \"%s\": it is no valid device tree",
-				   vm->fdt->name);
+	if (!(image->tree_tried & way)) {
+		if (page_alloc(GUEST_FDT_PAGE_ORDER, &pages) != STATUS_OK)
+			return bundle_fail(parser, "fdt = \"%s\": no memory to check it",
+					   image->name);
+		if (bundle_make_fdt(vm, NULL, NULL, hw_ram(pages), vm->plan.fdt_size, &length) ==
+		    STATUS_OK)
+			image->tree_good |= way;
+		image->tree_tried |= way;
+		page_free(pages, GUEST_FDT_PAGE_ORDER);
+	}
+	if (!(image->tree_good & way))
+		return bundle_fail(parser, "fdt = \"%s\": it is no valid device tree", image->name);
 	return true;
 }
 
@@ -322,13 +265,25 @@ static bool make_plan(struct bundle_parser *parser, struct bundle_vm *vm)
 	return !vm->fdt || check_own_fdt(parser, vm);
 }
 
-bool bundle_parse_vm(struct bundle_parser *parser, int node, struct bundle_vm *vm)
+bool bundle_parse_vm(struct bundle_parser *parser, int offset, struct bundle_vm *vm,
+		     struct bundle_strings *depends)
 {
+	struct bundle_vm_node node = {0};
+
 	parser->failed = false;
-	set_defaults(vm);
-	vm->name = parser->node;
-	if (!bundle_check_name(parser, vm->name))
+	if (!bundle_check_name(parser, parser->node))
 		return false;
-	read_properties(parser, node, vm);
-	return !parser->failed && make_plan(parser, vm);
+	bundle_read_node(parser, offset, &bundle_vm_schema, &node);
+	if (parser->failed)
+		return false;
+	node.vm.name = parser->node;
+	node.vm.autostart = node.autostart != 0;
+	node.vm.restart = (enum guest_restart)node.restart;
+	bundle_set_limits(parser, &node);
+	if (parser->failed || !make_plan(parser, &node.vm))
+		return false;
+	*vm = node.vm;
+	*depends = node.depends;
+	parser->memory_taken += vm->memory;
+	return true;
 }

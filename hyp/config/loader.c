@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From bundle to guest RAM: makes or adopts the device tree, then copies the planned pieces. Owns
- * one struct loading a VM, which the hart doing guest_work() uses; nobody else does.
+ * one struct loading a VM, which belongs to the hart that does the VM's present step; the life
+ * cycle sees to it that this is one hart, and that it sees what the one before has written.
  */
 #include "hyp/config/loader.h"
 
@@ -14,11 +15,16 @@ struct loading {
 	void *fdt; /* GUEST_FDT_SIZE_MAX bytes while loading, NULL otherwise */
 };
 
-static struct loading loadings[BUNDLE_VM_MAX];
-static unsigned loading_count;
+#define LOADINGS_PER_PAGE (PAGE_SIZE / sizeof(struct loading))
 
-static void drop_fdt(struct loading *loading)
+/* The page from which loader_attach() gives, and how many it has left. */
+static struct loading *next_loading;
+static unsigned loadings_left;
+
+static void cancel(void *context)
 {
+	struct loading *loading = context;
+
 	if (loading->fdt)
 		page_free(hw_hpa_of(loading->fdt), GUEST_FDT_PAGE_ORDER);
 	loading->fdt = NULL;
@@ -31,7 +37,7 @@ static enum status begin(void *context, struct guest_memory *memory)
 	hpa_t block;
 	u64 length;
 
-	drop_fdt(loading);
+	cancel(loading);
 	status = page_alloc(GUEST_FDT_PAGE_ORDER, &block);
 	if (status != STATUS_OK)
 		return status;
@@ -42,7 +48,7 @@ static enum status begin(void *context, struct guest_memory *memory)
 		status = image_load_init(&loading->loader, memory, &loading->vm->plan, loading->fdt,
 					 length);
 	if (status != STATUS_OK)
-		drop_fdt(loading);
+		cancel(loading);
 	return status;
 }
 
@@ -52,24 +58,33 @@ static enum status step(void *context, bool *done, gpa_t *entry, gpa_t *fdt)
 	enum status status = image_load_step(&loading->loader, done);
 
 	if (status != STATUS_OK || *done)
-		drop_fdt(loading);
+		cancel(loading);
 	*entry = loading->vm->plan.entry;
 	*fdt = loading->vm->plan.fdt;
 	return status;
 }
 
-static void cancel(void *context)
-{
-	drop_fdt(context);
-}
-
 enum status loader_attach(const struct bundle_vm *vm, struct guest_loader *loader)
 {
-	if (loading_count == BUNDLE_VM_MAX)
-		return STATUS_NO_MEMORY;
-	struct loading *loading = &loadings[loading_count++];
+	if (loadings_left == 0) {
+		hpa_t page;
+		enum status status = page_alloc_zeroed(PAGE_ORDER_4K, &page);
 
-	loading->vm = vm;
-	*loader = (struct guest_loader){.begin = begin, .step = step, .cancel = cancel, .context = loading};
+		if (status != STATUS_OK)
+			return status;
+		next_loading = hw_ram(page);
+		loadings_left = LOADINGS_PER_PAGE;
+	}
+	loadings_left--;
+	next_loading->vm = vm;
+	*loader = (struct guest_loader){
+		.begin = begin, .step = step, .cancel = cancel, .context = next_loading++};
 	return STATUS_OK;
 }
+
+#ifdef HW_TEST
+void loader_forget_all(void)
+{
+	loadings_left = 0;
+}
+#endif

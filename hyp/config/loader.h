@@ -6,5 +6,11 @@
 #include "hyp/status.h"
 #include "hyp/vm/guest.h"
 
-/* Boot hart. vm must stay. STATUS_NO_MEMORY: too many VMs. */
+/* Boot hart. vm must stay. Loaders of different VMs may be at work on different harts at a time;
+ * the calls for one VM come one after the other, on whichever hart. STATUS_NO_MEMORY. */
 enum status loader_attach(const struct bundle_vm *vm, struct guest_loader *loader) MUST_CHECK;
+
+#ifdef HW_TEST
+/* The machine that it took its memory from is gone. */
+void loader_forget_all(void);
+#endif

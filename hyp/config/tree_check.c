@@ -10,9 +10,10 @@
 #include <libfdt.h>
 #include <string.h>
 
-/* Device trees of whole boards have some thousand nodes and properties, and names of at most 31
- * characters (Devicetree Specification, "Node Names" and "Property Names"). */
-#define TREE_TAG_MAX   32768
+/* Device trees of whole boards have some thousand nodes and properties, a bundle of thousands of
+ * VMs some twenty of them for each; names have at most 31 characters (Devicetree Specification,
+ * "Node Names" and "Property Names"). */
+#define TREE_TAG_MAX   262144
 #define TREE_DEPTH_MAX 16
 #define TREE_NAME_MAX  255
 #define TREE_RSV_MAX   256

@@ -12,6 +12,7 @@
 #include "hyp/exit/inject.h"
 #include "hyp/exit/mmio.h"
 #include "hyp/mem/guest_memory.h"
+#include "hyp/trace.h"
 
 #define INSN_WFI     0x10500073
 #define INSN_WRS_NTO 0x00d00073
@@ -59,6 +60,7 @@ static void give_ram(struct vcpu *vcpu, gpa_t address)
 		vcpu->vm->ops->end(vcpu->vm, VM_END_FAILED, "the machine is out of memory");
 		return;
 	}
+	trace(TRACE_FAULT, vcpu, address.value);
 	unsigned vmid = (unsigned)(hw_read_hgatp() >> HGATP_VMID_SHIFT) & 0x3fff;
 
 	hw_hfence_gvma(address, vmid);

@@ -25,6 +25,19 @@ struct sbi_ret sbi_light(SBI_LIGHT_ARGS)
 	return sbi_value(0);
 }
 
+void sbi_light_saved(struct vcpu *vcpu)
+{
+	u64 *x = vcpu->x;
+
+	vcpu->pc += ECALL_LENGTH;
+	struct sbi_ret ret = sbi_light(x[10], x[11], x[12], x[13], x[14], vcpu, x[16], x[17]);
+
+	if (vcpu->deepen)
+		return;
+	x[10] = (u64)ret.error;
+	x[11] = ret.value;
+}
+
 static const struct sbi_extension *const extensions[] = {
 	&sbi_hsm, &sbi_srst, &sbi_dbcn, &sbi_susp, &sbi_legacy,
 };

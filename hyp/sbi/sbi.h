@@ -53,6 +53,11 @@ struct sbi_extension {
  * then guest_run() returns CAUSE_ECALL_VS and sbi_full() finishes. pc is past the ecall already. */
 struct sbi_ret sbi_light(SBI_LIGHT_ARGS);
 
+/* The same for a call that came the full way at once: the registers are in vcpu->x, where the
+ * result goes, and pc is still at the ecall. Here, too, sbi_full() follows if vcpu->deepen is set.
+ */
+void sbi_light_saved(struct vcpu *vcpu);
+
 /* The full path: takes the call from vcpu->x and writes the result there. */
 void sbi_full(struct vcpu *vcpu);
 

@@ -15,6 +15,7 @@
 #include "hyp/vm/guest.h"
 #include "hyp/vm/hsm.h"
 #include "hyp/vm/lifecycle.h"
+#include "hyp/vm/observe.h"
 #include "hyp/vm/recycle.h"
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
@@ -77,12 +78,8 @@ bool run_light(struct vcpu *vcpu, u64 scause)
 	return exception(vcpu, scause);
 }
 
-/* What the light path could not finish: a call or an access that needs more registers. Otherwise
- * there is only vcpu->leave to look at. */
-static inline void handle_exit(struct vcpu *vcpu, u64 scause)
+void run_deeper(struct vcpu *vcpu, u64 scause)
 {
-	if (!vcpu->deepen)
-		return;
 	vcpu->deepen = 0;
 	if (scause == CAUSE_ECALL_VS)
 		sbi_full(vcpu);
@@ -159,8 +156,10 @@ static void run_vcpu(struct pcpu *pcpu, struct vcpu *vcpu)
 		return;
 	}
 	enter(pcpu, vcpu);
+	if (observe_is_on())
+		observe_run(vcpu);
 	while (!vcpu->leave)
-		handle_exit(vcpu, guest_run(vcpu));
+		run_full(vcpu, guest_run(vcpu));
 	leave(pcpu, vcpu);
 }
 
@@ -171,9 +170,20 @@ static void drop_ended(const struct pcpu *pcpu)
 		vcpu_unload();
 }
 
-_Noreturn void run_loop(void)
+/* One hart ends the machine; the others see the same and wait for it. */
+static void end_machine_if_over(void)
 {
 	static u32 ending;
+
+	if (!guest_all_off() || __atomic_exchange_n(&ending, 1, __ATOMIC_RELAXED))
+		return;
+	guest_flush_consoles();
+	log_info("all virtual machines are off");
+	hw_shutdown();
+}
+
+_Noreturn void run_loop(void)
+{
 	struct pcpu *pcpu = pcpu_this();
 
 	for (;;) {
@@ -183,14 +193,13 @@ _Noreturn void run_loop(void)
 			run_vcpu(pcpu, vcpu);
 		drop_ended(pcpu);
 		recycle_serve(pcpu);
-		if (work_do(pcpu, vcpu != NULL) || vcpu)
+		bool worked = work_do(pcpu, vcpu != NULL);
+
+		if (vcpu)
 			continue;
-		/* One hart ends the machine; the others see the same and wait for it. */
-		if (guest_all_off() && !__atomic_exchange_n(&ending, 1, __ATOMIC_RELAXED)) {
-			guest_flush_consoles();
-			log_info("all virtual machines are off");
-			hw_shutdown();
-		}
+		end_machine_if_over();
+		if (worked)
+			continue;
 		sched_idle(pcpu);
 		timer_poll(pcpu);
 		guest_offer_input();

@@ -11,3 +11,13 @@ _Noreturn void run_loop(void);
  * guest's caller-saved registers and pc are in vcpu. True: enter the guest again; false: take the
  * full path. */
 bool run_light(struct vcpu *vcpu, u64 scause);
+
+/* What run_light() or sbi_light() could not finish and set vcpu->deepen for: a call or an access
+ * that needs more of the guest's registers, all of which are in vcpu now. */
+void run_deeper(struct vcpu *vcpu, u64 scause);
+
+static inline void run_full(struct vcpu *vcpu, u64 scause)
+{
+	if (vcpu->deepen)
+		run_deeper(vcpu, scause);
+}

@@ -7,3 +7,6 @@
 /* One line to the operator: the VM's exits by cause, over all vCPUs, since it started. Any hart,
  * while no vCPU of the VM runs. */
 void stats_log_exits(const struct vm *vm);
+
+/* What people call an exit; cause is an index of exit_count. */
+const char *stats_cause_name(unsigned cause);

@@ -11,6 +11,9 @@
  * live_run_parallel() lets the threads loose instead: nothing can be had again then, and caches are
  * not modelled, but what the code does about the order of loads and stores is put to the test.
  *
+ * With LIVE_OBSERVE in the environment every exit is traced and profiled, and so goes the full way:
+ * the tests of a program are to pass just the same (tests/unit/test_observed.py).
+ *
  * What goes wrong on a hart ends the program with a message, as cmocka's assertions belong to the
  * first thread only.
  */
@@ -19,6 +22,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,7 +32,9 @@
 #include "hyp/mem/page.h"
 #include "hyp/mem/vmid.h"
 #include "hyp/sbi/sbi.h"
+#include "hyp/trace.h"
 #include "hyp/vm/guest.h"
+#include "hyp/vm/observe.h"
 #include "hyp/vm/pcpu.h"
 #include "hyp/vm/recycle.h"
 #include "hyp/vm/run.h"
@@ -219,10 +225,10 @@ static inline void live_sleep(void)
 		return;
 	live.asleep[self] = true;
 	do {
-		live_turn();
 		/* The run loop shuts the machine down only once in the life of a program. */
 		if (guest_all_off())
 			__atomic_store_n(&live.all_off, true, __ATOMIC_RELAXED);
+		live_turn();
 	} while (!live.over && !live_is_all_off() && !live_is_pending(self));
 	live.asleep[self] = false;
 	if (live.over || live_is_all_off())
@@ -317,6 +323,13 @@ static inline bool live_run_light(struct vcpu *vcpu, u64 scause)
 	return again;
 }
 
+/* guest_full_vector: nothing is done here. */
+static inline bool live_goes_full(struct vcpu *vcpu)
+{
+	LIVE_CHECK(!vcpu->deepen);
+	return vcpu->full_exits;
+}
+
 /* True: the guest goes on. */
 static inline bool live_trap(struct vcpu *vcpu, u64 scause)
 {
@@ -365,7 +378,7 @@ static inline u64 live_guest_run(struct vcpu *vcpu)
 			scause = live_execute(vcpu);
 		if (scause == LIVE_NEXT || scause == LIVE_STAY || scause == LIVE_WFI)
 			continue;
-		if (!live_trap(vcpu, scause))
+		if (live_goes_full(vcpu) || !live_trap(vcpu, scause))
 			return scause;
 	}
 }
@@ -439,6 +452,19 @@ static inline void live_load_cancel(void *context)
 	vm->cancel_count++;
 }
 
+/* Off, with rings that hold what a test records, or on for all. */
+static inline void live_observe(void)
+{
+	static u8 rings[LIVE_HART_MAX][KIB(128)] __attribute__((aligned(8)));
+
+	trace_forget();
+	observe_stop(OBSERVE_TRACE | OBSERVE_PROFILE);
+	for (unsigned i = 0; i < LIVE_HART_MAX; i++)
+		trace_set_ring(i, rings[i], sizeof(rings[i]));
+	if (getenv("LIVE_OBSERVE"))
+		observe_start(OBSERVE_TRACE | OBSERVE_PROFILE);
+}
+
 /* The rooms as hyp_init() prepares them. */
 static inline void live_start(const struct fake_options *options)
 {
@@ -456,6 +482,7 @@ static inline void live_start(const struct fake_options *options)
 	live.ticks = 8;
 	live.holder = LIVE_HART_MAX;
 	live.free_count_at_start = page_free_count();
+	live_observe();
 	for (unsigned i = 0; i < LIVE_HART_MAX; i++)
 		pthread_cond_init(&live.turn[i], NULL);
 	fake_hooks.guest_run = live_guest_run;

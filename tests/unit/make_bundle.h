@@ -71,7 +71,7 @@ static inline bool was_reported(const char *line)
  * Making bundles. The blob grows at the end of `work` and is copied to a block of its size.
  */
 
-static u8 work[1 << 20] __attribute__((aligned(8)));
+static u8 work[16 << 20] __attribute__((aligned(8)));
 
 static inline void ok(int error)
 {
@@ -116,6 +116,7 @@ static inline void flag(const char *name)
 static inline void begin_root(void)
 {
 	memset(&messages, 0, sizeof(messages));
+	bundle_free(&bundle);
 	fake_start_with_pages(NULL);
 	ok(fdt_create(work, sizeof(work)));
 	ok(fdt_finish_reservemap(work));
@@ -190,6 +191,13 @@ static inline void other_vm(const char *name)
 	end();
 }
 
+/* Closes the VM and opens another one. */
+static inline void next_vm(const char *name)
+{
+	end();
+	node(name);
+}
+
 /* A copy of the blob in a block of exactly its size. */
 static inline u8 *finish_root(u64 *size)
 {
@@ -210,6 +218,7 @@ static inline enum status parse_blob(u8 *blob, u64 size)
 {
 	free(blob_in_use);
 	blob_in_use = blob;
+	bundle_free(&bundle);
 	return bundle_parse(blob, size, &options, &bundle);
 }
 
@@ -247,6 +256,7 @@ static inline int stop_machine(void **state)
 	(void)state;
 	free(blob_in_use);
 	blob_in_use = NULL;
+	bundle_free(&bundle);
 	fake_stop();
 	return 0;
 }

@@ -60,16 +60,36 @@ static u8 *make_small(u64 *size)
 	string("ramdisk", "r");
 	string("bootargs", "x");
 	flag("memory-pinned");
+	string("autostart", "no");
+	string("restart", "always");
+	bytes("depends", "b\0d", 4);
+	u32_is("shares", 7);
+	u32_is("quota", 150);
 	end();
 	node("b");
 	u64_is("memory", MIB(4));
 	string("kernel", "k");
 	string("fdt", "f");
+	u32_is("rt-budget", 100);
+	u32_is("rt-period", 1000);
 	end();
 	node("c");
 	u64_is("memory", MIB(4));
 	string("kernel", "e");
 	end();
+	node("d");
+	u64_is("memory", MIB(4));
+	string("kernel", "k");
+	u32_is("harts", (u32)hw_machine()->hart_id[1]);
+	flag("dedicated");
+	string("depends", "b");
+	end();
+	end();
+	node("console");
+	u32_is("escape-key", 1);
+	end();
+	node("scheduler");
+	u32_is("slice", 1000);
 	end();
 	return finish_root(size);
 }
@@ -81,7 +101,8 @@ static void test_a_blob_truncated_at_any_length(void **state)
 
 	(void)state;
 	assert_int_equal(bundle_parse(whole, size, &options, &bundle), STATUS_OK);
-	assert_int_equal(bundle.vm_count, 2);
+	assert_int_equal(bundle.vm_count, 3);
+	bundle_free(&bundle);
 	for (u64 length = 1; length < size; length++) {
 		u8 *cut = malloc(length);
 
@@ -93,6 +114,7 @@ static void test_a_blob_truncated_at_any_length(void **state)
 		assert_int_equal(messages.count, 1);
 		free(cut);
 	}
+	assert_int_equal(page_free_count(), page_total_count());
 	free(whole);
 }
 
@@ -113,6 +135,7 @@ static void test_a_blob_truncated_with_a_header_that_hides_it(void **state)
 		if (fdt_off_dt_strings(cut) < length) {
 			fdt_set_size_dt_strings(cut, (u32)length - fdt_off_dt_strings(cut));
 			(void)!bundle_parse(cut, length, &options, &bundle);
+			bundle_free(&bundle);
 		}
 		memset(&messages, 0, sizeof(messages));
 		free(cut);
@@ -120,15 +143,36 @@ static void test_a_blob_truncated_with_a_header_that_hides_it(void **state)
 	free(whole);
 }
 
+static void assert_limits_are_sound(const struct bundle_vm *vm)
+{
+	const struct sched_limits *limits = &vm->limits;
+
+	assert_in_range(limits->shares, 1, 10000);
+	assert_in_range(limits->quota, 0, 100 * vm->cpus);
+	assert_int_equal(limits->harts & ~(BIT(hw_machine()->hart_count) - 1), 0);
+	if (limits->dedicated)
+		assert_true(__builtin_popcountll(limits->harts) >= (int)vm->cpus);
+	assert_true(limits->rt_budget <= limits->rt_period);
+	assert_int_equal(limits->rt_budget == 0, limits->rt_period == 0);
+	assert_in_range(vm->restart, GUEST_RESTART_NEVER, GUEST_RESTART_ALWAYS);
+	assert_in_range(vm->depends_count, 0, GUEST_DEPENDS_MAX);
+	for (unsigned i = 0; i < vm->depends_count; i++)
+		assert_in_range(vm->depends[i], 0, bundle.vm_count - 1);
+}
+
 /* Whatever was made of a damaged blob: it stays inside, and inside of guest RAM. */
 static void assert_bundle_is_sound(const u8 *blob, u64 size)
 {
-	assert_in_range(bundle.vm_count, 0, BUNDLE_VM_MAX);
+	assert_in_range(bundle.vm_count, 0, 4);
+	assert_in_range(bundle.escape_key, 0, 31);
+	/* 10 ticks in a microsecond. */
+	assert_true(!bundle.slice || (bundle.slice >= 10000 && bundle.slice <= 1000000));
 	for (unsigned i = 0; i < bundle.vm_count; i++) {
 		const struct bundle_vm *vm = &bundle.vms[i];
 		const struct image_plan *plan = &vm->plan;
 
-		assert_in_range(strlen(vm->name), 0, BUNDLE_NAME_MAX);
+		assert_limits_are_sound(vm);
+		assert_in_range(strlen(vm->name), 1, BUNDLE_NAME_MAX);
 		assert_in_range(vm->cpus, 1, BUNDLE_CPU_MAX);
 		assert_in_range(vm->memory, PAGE_SIZE, GIB(4));
 		assert_int_equal(vm->memory % PAGE_SIZE, 0);
@@ -163,6 +207,7 @@ static void parse_damaged(const u8 *whole, u64 size, void (*damage)(u8 *copy, u6
 		assert_int_equal(status == STATUS_OK, bundle.vm_count > 0);
 		assert_true(status == STATUS_OK || messages.count > 0);
 		count[status == STATUS_OK ? 0 : status == STATUS_INVALID ? 1 : 2]++;
+		bundle_free(&bundle);
 		free(copy);
 	}
 	/* The damage reaches both the blob's form and its meaning. */
