@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lines to the operator. A line is built on the stack and written in one piece under line_lock, so
- * that lines of two harts do not mix. budget_lock guards every struct log_budget; it is never held
- * together with line_lock, so that a guest whose lines are dropped does not wait for the serial
- * line.
+ * Lines to the operator. A line is built on the stack and kept and written in one piece under
+ * line_lock, so that lines of two harts do not mix; it guards "kept". budget_lock guards every
+ * struct log_budget; it is never held together with line_lock, so that a guest whose lines are
+ * dropped does not wait for the serial line.
  *
  * The firmware must be linked with picolibc's integer vfprintf (--defsym=vfprintf=__i_vfprintf): it
  * needs neither thread-local data nor floating point, whose registers are the guest's.
@@ -17,22 +17,29 @@
 #include "hyp/hw.h"
 #include "hyp/lock.h"
 
-#define LINE_SIZE 256 /* bytes, line end included */
-
 static const char line_end[] = "\r\n"; /* the operator's terminal is in raw mode */
 static const char cut_mark[] = "...";
 
 static struct lock line_lock = LOCK_INIT(LOCK_LOG);
 static struct lock budget_lock = LOCK_INIT(LOCK_LOG);
 
+/* Lines with their ends, at the position modulo the size; what lies before oldest is overwritten,
+ * and a line begins there. */
+static struct {
+	u64 oldest, end;
+	char bytes[LOG_KEPT];
+} kept;
+
+static void (*reader)(void);
+
 struct line {
 	size_t length;
-	char bytes[LINE_SIZE];
+	char bytes[LOG_LINE_SIZE];
 };
 
 /* The line end overwrites the NUL of vsnprintf(). */
 #define LINE_END_SIZE (sizeof(line_end) - 1)
-#define TEXT_SIZE     (LINE_SIZE - LINE_END_SIZE)
+#define TEXT_SIZE     (LOG_LINE_SIZE - LINE_END_SIZE)
 
 static void line_append_list(struct line *line, const char *format, va_list arguments)
 {
@@ -69,13 +76,71 @@ static void line_defuse(struct line *line)
 	}
 }
 
+static char *kept_at(u64 position)
+{
+	return &kept.bytes[position % LOG_KEPT];
+}
+
+/* The length of the line there, its end included. */
+static size_t kept_length_locked(u64 position)
+{
+	size_t length = 1;
+
+	while (*kept_at(position + length - 1) != '\n')
+		length++;
+	return length;
+}
+
+static void line_keep_locked(const struct line *line)
+{
+	while (kept.end + line->length - kept.oldest > LOG_KEPT)
+		kept.oldest += kept_length_locked(kept.oldest);
+	for (size_t i = 0; i < line->length; i++)
+		*kept_at(kept.end + i) = line->bytes[i];
+	__atomic_store_n(&kept.end, kept.end + line->length, __ATOMIC_RELAXED);
+}
+
 static void line_write(struct line *line)
 {
 	line_defuse(line);
 	memcpy(line->bytes + line->length, line_end, LINE_END_SIZE);
+	line->length += LINE_END_SIZE;
 	lock_acquire(&line_lock);
-	hw_console_write_all(line->bytes, line->length + LINE_END_SIZE);
+	line_keep_locked(line);
+	if (!reader)
+		hw_console_write_all(line->bytes, line->length);
 	lock_release(&line_lock);
+	if (reader)
+		reader();
+}
+
+size_t log_read(u64 *position, char *line, size_t size)
+{
+	size_t length = 0;
+
+	lock_acquire(&line_lock);
+	u64 at = max_u64(*position, kept.oldest);
+
+	if (at < kept.end)
+		length = kept_length_locked(at);
+	if (length > size)
+		length = 0;
+	for (size_t i = 0; i < length; i++)
+		line[i] = *kept_at(at + i);
+	if (length)
+		*position = at + length;
+	lock_release(&line_lock);
+	return length;
+}
+
+u64 log_end(void)
+{
+	return __atomic_load_n(&kept.end, __ATOMIC_RELAXED);
+}
+
+void log_set_reader(void (*arrived)(void))
+{
+	reader = arrived;
 }
 
 void log_info(const char *format, ...)

@@ -131,6 +131,8 @@ void hyp_init(void)
 	work_start();
 	guest_init();
 	console_init();
+	if (hw_machine()->bundle)
+		console_set_escape((int)bundle.escape_key);
 	make_vms();
 	start_vms();
 }

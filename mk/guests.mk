@@ -27,9 +27,15 @@ $(guest)/busybox: $(CACHE)/guests.list
 	@$(call extract,busybox-static,./usr/bin/busybox) >$@.new
 	@mv $@.new $@
 
-$(guest)/initrd.gz: $(guest)/busybox guests/linux/init firmware/image/initramfs
+# The paths in the archive, and where each comes from.
+initramfs_files := init=guests/linux/init bin/busybox=$(guest)/busybox \
+	bin/memcheck=$(guest)/memcheck \
+	$(foreach file,$(wildcard guests/linux/bin/*),bin/$(notdir $(file))=$(file))
+
+$(guest)/initrd.gz: $(foreach file,$(initramfs_files),$(lastword $(subst =, ,$(file)))) \
+		firmware/image/initramfs mk/guests.mk
 	@echo "  GUEST $@"
-	@firmware/image/initramfs $(guest)/busybox guests/linux/init $@
+	@firmware/image/initramfs $@ $(initramfs_files)
 
 $(guest)/u-boot.bin: $(CACHE)/guests.list
 	@mkdir -p $(@D)
@@ -43,7 +49,7 @@ guest_obj := $(BUILD)/guest-obj
 guest_names := $(filter-out lib,$(sort $(patsubst guests/%/,%,\
 	$(dir $(wildcard guests/*/*.c guests/*/*.S)))))
 guest_bins := $(guest_names:%=$(BUILD)/guests/%.bin)
-guest_flags := $(ARCH) -std=gnu11 -O2 -g -I. -Iguests/lib --specs=picolibc.specs \
+guest_flags := $(ARCH) -std=gnu11 -O2 -g -I. -Iguests -Iguests/lib --specs=picolibc.specs \
 	-ffreestanding -fno-tree-loop-distribute-patterns -fno-common \
 	-ffunction-sections -fdata-sections $(WARNINGS)
 
@@ -71,6 +77,17 @@ $(foreach name,$(guest_names),$(eval $(call guest_rule,$(name))))
 
 $(BUILD)/guests/%.bin: $(BUILD)/guests/%.elf
 	$(Q)$(OBJCOPY) -O binary $< $@
+
+# A program for the Linux guest, without a C library. The flags are the bare guests': compiled for
+# no F and D, C code leaves their registers alone, and assembly may keep values in them meanwhile.
+memcheck_objects := $(patsubst %,$(guest_obj)/%.o,$(sort $(wildcard guests/linux/memcheck/*.[cS])) \
+	guests/fpu/unit.S guests/lib/format.c guests/lib/mem.c)
+$(guest)/memcheck: $(memcheck_objects)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(ARCH) -nostdlib -nostartfiles -static -s \
+		-Wl,--gc-sections,--no-relax,--build-id=none,-z,max-page-size=4096 -o $@ \
+		$^ -Wl,--start-group $(LIBC) $(LIBGCC) -Wl,--end-group
 
 .PHONY: guests
 guests: $(guest_bins) $(guest)/Image $(guest)/initrd.gz $(guest)/u-boot.bin

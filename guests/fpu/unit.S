@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Moves FP and vector state. Each part of it only where the hart has the unit. */
-#include "csr.h"
 #include "unit.h"
 
 	.option	arch, +f, +d, +v
@@ -72,22 +71,3 @@ v_fill:
 	ld	t0, UNIT_VSTART(a0)
 	csrw	vstart, t0
 	ret
-
-	.globl	unit_entry
-	.balign	4
-unit_entry:
-	mv	s0, a1
-	ld	t0, UNIT_HAS_FP(s0)
-	beqz	t0, 1f
-	li	t0, SSTATUS_FS
-	csrs	sstatus, t0
-	mv	a0, s0
-	call	fp_dump
-1:	ld	t0, UNIT_HAS_V(s0)
-	beqz	t0, 2f
-	li	t0, SSTATUS_VS
-	csrs	sstatus, t0
-	mv	a0, s0
-	call	v_dump
-2:	ld	a1, UNIT_HART(s0)
-	tail	secondary_start

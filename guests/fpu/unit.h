@@ -21,9 +21,9 @@
 #define VLENB_MAX 128
 
 #ifndef __ASSEMBLER__
-#include "csr.h"
-#include "hart.h"
 #include "types.h"
+
+struct hart;
 
 struct unit {
 	struct hart *hart; /* where unit_entry goes on from */

@@ -156,7 +156,7 @@ struct bundle_property {
 
 /* All that a kind of node may have, besides what every node may. */
 struct bundle_schema {
-	const char *node; /* for the manual */
+	const char *node; /* its path, for people */
 	const struct bundle_property *properties;
 	size_t count;
 };

@@ -10,6 +10,9 @@
 
 #define NOBODY UINT32_MAX
 
+/* How many names may be compared to find the nearest ones: some 2 microseconds each. */
+#define COMPARE_MAX 32768
+
 enum {
 	VISIT_NEW,
 	VISIT_OPEN, /* on the path from where the search began */
@@ -41,6 +44,9 @@ static bool fail_unknown(struct bundle_parser *parser, const char *name)
 {
 	if (bundle_is_silent(parser))
 		return false;
+	if (parser->compared_count > COMPARE_MAX)
+		return bundle_fail(parser, "depends = \"%s\": there is no VM of that name", name);
+	parser->compared_count += parser->vm_names.count;
 	return bundle_fail(parser,
 			   "depends = \"%s\": there is no VM of that name, the nearest is \"%s\"",
 			   name, bundle_nearest(name, vm_name_at, &parser->vm_names));
@@ -91,7 +97,7 @@ static void append(char *text, size_t size, const char *more)
 /* The path leads from first back to first: none of its VMs can start. */
 static void leave_out_circle(struct bundle_parser *parser, u32 first)
 {
-	char text[128] = "";
+	char text[180] = "";
 	u32 member = first;
 
 	do {
@@ -109,7 +115,7 @@ static void leave_out_circle(struct bundle_parser *parser, u32 first)
 	} while (member != first);
 	append(text, sizeof(text), parser->bundle->vms[first].name);
 	parser->node = parser->bundle->vms[first].name;
-	(void)bundle_fail(parser, "depends goes in a circle: %.128s", text);
+	(void)bundle_fail(parser, "depends goes in a circle: %.180s", text);
 }
 
 static void leave_out(struct bundle_parser *parser, u32 self, u32 missing)

@@ -35,7 +35,8 @@ struct bundle_parser {
 	struct name_index image_names, vm_names;
 	struct store record_store;
 	struct bundle_record *records;
-	u64 memory_taken; /* bytes that the VMs before have */
+	u64 memory_taken;   /* bytes that the VMs before have */
+	u32 compared_count; /* names, in search of the nearest to one that is unknown */
 };
 
 /* ------------------------------------------------------------------------------------------------
@@ -99,8 +100,7 @@ void bundle_read_node(struct bundle_parser *parser, int node, const struct bundl
 		      void *object);
 
 /* ------------------------------------------------------------------------------------------------
- * The nodes of the bundle. parser->parent and ->node are set by the callers, except where the
- * function has many nodes to talk about.
+ * The nodes of the bundle.
  */
 
 /* bundle_image.c. Fills bundle->images from the children of that node; those that are no good are
@@ -122,7 +122,8 @@ struct bundle_vm_node {
 	u32 rt_budget, rt_period; /* microseconds, 0: not given */
 };
 
-/* bundle_vm.c. Reads and checks one VM; true if it can run, other VMs permitting. */
+/* bundle_vm.c. Reads and checks one VM, parser->node by name; true if it can run, other VMs
+ * permitting. */
 bool bundle_parse_vm(struct bundle_parser *parser, int offset, struct bundle_vm *vm,
 		     struct bundle_strings *depends);
 

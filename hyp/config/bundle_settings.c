@@ -63,6 +63,7 @@ void bundle_parse_console(struct bundle_parser *parser, int node)
 {
 	struct console_node console = {0};
 
+	parser->parent = bundle_console_schema.node;
 	parser->failed = false;
 	bundle_read_node(parser, node, &bundle_console_schema, &console);
 	if (!parser->failed)
@@ -73,6 +74,7 @@ void bundle_parse_scheduler(struct bundle_parser *parser, int node)
 {
 	struct scheduler_node scheduler = {0};
 
+	parser->parent = bundle_scheduler_schema.node;
 	parser->failed = false;
 	bundle_read_node(parser, node, &bundle_scheduler_schema, &scheduler);
 	if (!parser->failed)

@@ -1,110 +1,154 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Owns the rings between the VMs' UARTs and the line, guarded by one lock (LOCK_CONSOLE). The
- * UART's own lock ranks above it, so UARTs are called only without it.
+ * Makes consoles and takes what VMs and the shell write. What the lock guards and how it ranks is
+ * in console_internal.h; what the line shows is console_line.c's business, where input goes
+ * console_input.c's, and who is in focus console_focus.c's.
  *
- * Output of the VM in focus waits in its ring for the line, and when the ring is full its UART
- * waits: a VM that floods its console slows only itself. Input waits in its ring for the UART, and
- * when that is full the line is left alone, which is what a line's flow control is for.
+ * Only the VM that has the line to itself waits for it: when its ring is full of what has not been
+ * shown, its UART waits. All others overwrite their oldest output. If they waited, a VM would stand
+ * still because nobody looks at it, and in the view of all, one that floods the line would slow the
+ * others down.
  */
 #include "hyp/ui/console.h"
 
 #include "hyp/check.h"
 #include "hyp/hw.h"
 #include "hyp/mem/page.h"
+#include "hyp/ui/console_internal.h"
 
-#define OUTPUT_SIZE KIB(12)
-#define INPUT_SIZE  KIB(3)
-#define CHUNK	    64 /* bytes handed to a UART at a time, on the stack */
+#define OUTPUT_SIZE  KIB(16) /* the log of a VM */
+#define OUTPUT_ORDER 2
+#define INPUT_SIZE   KIB(4)
+#define REST_ORDER   1
 
-struct ring {
-	u32 size;
-	u32 head; /* where the oldest byte is */
-	u32 count;
-	u8 *bytes;
+#define SHELL_OUTPUT_SIZE KIB(16)
+#define SHELL_INPUT_SIZE  KIB(1)
+
+/* How much of a VM's output may still come before a message of ours, so that the two are in order
+ * when the line is not too far behind. */
+#define LOG_AFTER 1024
+
+/* How long a message waits for the end of a control sequence, or for that much output. */
+#define LOG_WAIT_MS 50
+
+struct console_ui console_ui;
+#define ui console_ui
+
+static u8 shell_output[SHELL_OUTPUT_SIZE];
+static u8 shell_input[SHELL_INPUT_SIZE];
+
+/* ---- What is to be done without the lock ---- */
+
+enum job {
+	JOB_NONE,
+	JOB_OFFER,
+	JOB_OUTPUT_READY,
+	JOB_HOLD,
 };
 
-struct console {
-	struct guest *guest;
-	struct ring output;
-	struct ring input;
-	bool output_waiting; /* the UART was turned away and has to be told of room */
-	bool offering;	     /* a hart is handing input to the UART */
-	bool offer_again;    /* another one came to do that meanwhile */
-	u8 storage[OUTPUT_SIZE + INPUT_SIZE];
-};
-
-static struct {
-	struct lock lock;
-	struct console *focus;
-} ui;
-
-/* ---- Rings; the lock is held ---- */
-
-static void push_locked(struct ring *ring, u8 byte)
+static enum job take_job_locked(struct console **console)
 {
-	CHECK(ring->count < ring->size);
-	ring->bytes[(ring->head + ring->count++) % ring->size] = byte;
+	if (!ui.has_jobs)
+		return JOB_NONE;
+	for (*console = ui.first; *console; *console = (*console)->next) {
+		if ((*console)->job_output_ready) {
+			(*console)->job_output_ready = false;
+			return JOB_OUTPUT_READY;
+		}
+		if ((*console)->job_offer) {
+			(*console)->job_offer = false;
+			return JOB_OFFER;
+		}
+	}
+	/* One hart at a time, so that the last word is the right one. */
+	if (!ui.holding && ui.holds_machine != (ui.focus == &ui.shell)) {
+		ui.holds_machine = !ui.holds_machine;
+		ui.holding = true;
+		return JOB_HOLD;
+	}
+	ui.has_jobs = false;
+	return JOB_NONE;
 }
 
-static u8 pop_locked(struct ring *ring)
+static void hold_machine(bool hold)
 {
-	CHECK(ring->count > 0);
-	u8 byte = ring->bytes[ring->head];
-
-	ring->head = (ring->head + 1) % ring->size;
-	ring->count--;
-	return byte;
+	guest_hold_machine(hold);
+	lock_acquire(&ui.lock);
+	ui.holding = false;
+	ui.has_jobs = true; /* the focus may have changed meanwhile */
+	lock_release(&ui.lock);
 }
 
-static size_t push_all_locked(struct ring *ring, const u8 *bytes, size_t length)
+void console_settle(void)
 {
-	size_t taken = 0;
+	struct console *console;
+	enum job job;
 
-	while (taken < length && ring->count < ring->size)
-		push_locked(ring, bytes[taken++]);
-	return taken;
+	do {
+		lock_acquire(&ui.lock);
+		job = take_job_locked(&console);
+		bool hold = ui.holds_machine;
+		lock_release(&ui.lock);
+
+		if (job == JOB_OUTPUT_READY)
+			vuart_output_ready(&console->guest->uart);
+		else if (job == JOB_OFFER)
+			console_offer_input(console);
+		else if (job == JOB_HOLD)
+			hold_machine(hold);
+	} while (job != JOB_NONE);
+}
+
+/* ---- What happens by itself after a while ---- */
+
+void console_ask_locked(u64 time)
+{
+	if (ui.work_at && ui.work_at <= time)
+		return;
+	ui.work_at = max_u64(time, 1);
+	work_ask_at(&ui.work, time);
+}
+
+static bool console_work(struct work *work)
+{
+	(void)work;
+	lock_acquire(&ui.lock);
+	ui.work_at = 0;
+	console_check_full_locked(hw_time());
+	console_drain_locked();
+	lock_release(&ui.lock);
+	console_settle();
+	return false;
 }
 
 /* ---- Output ---- */
 
-/* As much of the ring as the line takes now; the rest when it says that it is writable. */
-static void drain_locked(struct ring *ring)
+static size_t transmit_alone_locked(struct console *console, const u8 *bytes, size_t length)
 {
-	while (ring->count) {
-		u32 run = (u32)min_u64(ring->count, ring->size - ring->head);
-		u32 sent = (u32)hw_console_write((const char *)&ring->bytes[ring->head], run);
+	size_t taken = ring_push(&console->output, bytes, length);
 
-		ring->head = (ring->head + sent) % ring->size;
-		ring->count -= sent;
-		if (sent < run) {
-			hw_console_want_writable();
-			return;
-		}
-	}
+	console_drain_locked();
+	taken += ring_push(&console->output, bytes + taken, length - taken);
+	/* Only writable() takes it back: SBI writes come this way too, and one that finds room does
+	 * not mean that the UART knows. */
+	if (taken < length)
+		console->output_waiting = true;
+	return taken;
 }
 
 static size_t transmit(void *context, const u8 *bytes, size_t length)
 {
 	struct console *console = context;
-	struct ring *ring = &console->output;
-	size_t taken;
+	size_t taken = length;
 
 	lock_acquire(&ui.lock);
-	if (console == ui.focus) {
-		taken = push_all_locked(ring, bytes, length);
-		drain_locked(ring);
-		taken += push_all_locked(ring, bytes + taken, length - taken);
-		/* Only writable() takes it back: SBI writes come this way too, and one that finds
-		 * room does not mean that the UART knows. */
-		if (taken < length)
-			console->output_waiting = true;
+	ui.started = true;
+	if (console == ui.focus && !ui.all) {
+		taken = transmit_alone_locked(console, bytes, length);
 	} else {
-		for (taken = 0; taken < length; taken++) {
-			if (ring->count == ring->size)
-				pop_locked(ring);
-			push_locked(ring, bytes[taken]);
-		}
+		console->lost += ring_overwrite(&console->output, bytes, length);
+		if (ui.all)
+			console_drain_locked();
 	}
 	lock_release(&ui.lock);
 	return taken;
@@ -112,162 +156,176 @@ static size_t transmit(void *context, const u8 *bytes, size_t length)
 
 static void writable(void)
 {
-	struct guest *waiting = NULL;
-
 	lock_acquire(&ui.lock);
 	struct console *console = ui.focus;
 
-	if (console) {
-		drain_locked(&console->output);
-		if (console->output_waiting && console->output.count < console->output.size) {
-			console->output_waiting = false;
-			waiting = console->guest;
-		}
+	console_drain_locked();
+	if (console && console->output_waiting && ring_room(&console->output)) {
+		console->output_waiting = false;
+		console->job_output_ready = true;
+		ui.has_jobs = true;
 	}
 	lock_release(&ui.lock);
-	if (waiting)
-		vuart_output_ready(&waiting->uart);
+	console_settle();
 }
 
-/* The machine is about to go off: what the line has not taken yet goes now, unless the line is
- * stuck. */
+void console_flush(void)
+{
+	lock_acquire(&ui.lock);
+	ui.closing = true;
+	console_drain_locked();
+	lock_release(&ui.lock);
+}
+
 static void flush(void *context)
 {
-	struct console *console = context;
-	struct ring *ring = &console->output;
+	(void)context;
+	console_flush();
+}
+
+/* ---- Messages ---- */
+
+static void log_arrived(void)
+{
+	u64 wait = hw_machine()->timebase_hz / 1000 * LOG_WAIT_MS;
 
 	lock_acquire(&ui.lock);
-	while (console == ui.focus && ring->count) {
-		u32 run = (u32)min_u64(ring->count, ring->size - ring->head);
+	if (!ui.log_until) {
+		const struct ring *ring = ui.focus ? &ui.focus->output : NULL;
 
-		hw_console_write_all((const char *)&ring->bytes[ring->head], run);
-		ring->head = (ring->head + run) % ring->size;
-		ring->count -= run;
+		ui.log_mark = ring ? min_u64(ring->end, ring->start + LOG_AFTER) : 0;
+		ui.log_until = max_u64(hw_time() + wait, 1);
 	}
+	console_drain_locked();
+	if (ui.log_until)
+		console_ask_locked(ui.log_until);
 	lock_release(&ui.lock);
 }
 
-/* ---- Input ---- */
+/* ---- The shell ---- */
 
-static size_t peek_locked(const struct ring *ring, u8 *bytes, size_t length)
+void console_set_shell(struct work *shell)
 {
-	size_t count = min_u64(length, ring->count);
+	lock_acquire(&ui.lock);
+	ui.shell_work = shell;
+	lock_release(&ui.lock);
+}
 
-	for (size_t i = 0; i < count; i++)
-		bytes[i] = ring->bytes[(ring->head + i) % ring->size];
+size_t console_shell_read(u8 *bytes, size_t length)
+{
+	lock_acquire(&ui.lock);
+	size_t count = ring_peek(&ui.shell.input, bytes, length);
+
+	ring_drop(&ui.shell.input, count);
+	lock_release(&ui.lock);
+	if (count)
+		hw_console_resume_input();
 	return count;
 }
 
-static void drop_locked(struct ring *ring, size_t count)
+bool console_shell_has_room(size_t length)
 {
-	while (count--)
-		pop_locked(ring);
+	lock_acquire(&ui.lock);
+	bool has_room = ring_room(&ui.shell.output) >= length;
+
+	ui.shell_wants = has_room ? 0 : length;
+	lock_release(&ui.lock);
+	return has_room;
 }
 
-/* Takes what the UART has swallowed out of the ring and fills the chunk again, if it wants more.
- * Without more to hand over, the offering is over. */
-static size_t next_chunk_locked(struct console *console, u8 *chunk, size_t taken, bool wants_more)
+bool console_shell_is_shown(void)
 {
-	size_t count = 0;
+	lock_acquire(&ui.lock);
+	bool is_shown = ui.focus == &ui.shell && !ring_count(&ui.shell.output);
 
-	drop_locked(&console->input, taken);
-	/* Whoever came meanwhile may have come because the UART has room again. */
-	if (wants_more || console->offer_again)
-		count = peek_locked(&console->input, chunk, CHUNK);
-	console->offer_again = false;
-	console->offering = count != 0;
-	return count;
+	lock_release(&ui.lock);
+	return is_shown;
 }
 
-/* Hands the UART what it takes. One hart at a time, or bytes would change places; what another hart
- * has received meanwhile is in the ring and goes with this one's. */
-static void offer_input(void *context)
+void console_shell_write(const char *bytes, size_t length)
 {
-	struct console *console = context;
-	u8 chunk[CHUNK];
-	size_t count = 0, taken;
-
 	lock_acquire(&ui.lock);
-	if (console->offering)
-		console->offer_again = true;
-	else
-		count = next_chunk_locked(console, chunk, 0, true);
+	ui.started = true;
+	ring_push(&ui.shell.output, (const u8 *)bytes, length);
+	if (ui.focus == &ui.shell)
+		console_drain_locked();
 	lock_release(&ui.lock);
-	while (count) {
-		taken = vuart_receive(&console->guest->uart, chunk, count);
-		lock_acquire(&ui.lock);
-		count = next_chunk_locked(console, chunk, taken, taken == count);
-		lock_release(&ui.lock);
-		/* No room, no resuming: the line would offer the same at once, and for ever. */
-		if (taken)
-			hw_console_resume_input();
-	}
 }
 
-static size_t receive(const char *bytes, size_t length)
+void console_shell_set_editing(bool editing)
 {
-	size_t taken = 0;
-
 	lock_acquire(&ui.lock);
-	struct console *console = ui.focus;
-
-	if (console)
-		taken = push_all_locked(&console->input, (const u8 *)bytes, length);
+	ui.shell_editing = editing;
 	lock_release(&ui.lock);
-	if (console)
-		offer_input(console);
-	return console ? taken : length;
 }
 
-/* For SBI console reads: what the UART has been given and its guest has not read, then the rest. It
- * counts as offering, so that nothing moves from one to the other meanwhile. */
-static size_t take(void *context, u8 *bytes, size_t length)
+static bool take_flag(bool *flag)
 {
-	struct console *console = context;
-	size_t count, more;
-
 	lock_acquire(&ui.lock);
-	bool busy = console->offering;
+	bool was_set = *flag;
 
-	console->offering = true;
+	*flag = false;
 	lock_release(&ui.lock);
-	if (busy)
-		return 0; /* the guest will ask again */
-	count = vuart_take(&console->guest->uart, bytes, length);
-	lock_acquire(&ui.lock);
-	more = peek_locked(&console->input, bytes + count, length - count);
-	drop_locked(&console->input, more);
-	console->offering = false;
-	lock_release(&ui.lock);
-	hw_console_resume_input();
-	offer_input(console); /* what came meanwhile */
-	return count + more;
+	return was_set;
+}
+
+bool console_shell_take_redraw(void)
+{
+	return take_flag(&ui.shell_redraw);
+}
+
+bool console_shell_take_colon(void)
+{
+	return take_flag(&ui.shell_colon);
 }
 
 /* ---- Setting up ---- */
 
-static const struct hw_console_client client = {receive, writable};
+static const struct hw_console_client client = {console_receive, writable};
 
 void console_init(void)
 {
+	ui = (struct console_ui){
+		.escape = CONSOLE_ESCAPE_DEFAULT,
+		.at_line_start = true,
+		.log_position = log_end(),
+		.name_width = 1,
+		.shell.output = {.bytes = shell_output, .size = SHELL_OUTPUT_SIZE},
+		.shell.input = {.bytes = shell_input, .size = SHELL_INPUT_SIZE},
+	};
 	lock_init(&ui.lock, LOCK_CONSOLE);
-	ui.focus = NULL;
+	work_init(&ui.work, console_work);
 	hw_console_attach(&client);
+	log_set_reader(log_arrived);
+}
+
+void console_set_escape(int key)
+{
+	CHECK(key >= 0 && key < ' ');
+	lock_acquire(&ui.lock);
+	ui.escape = key;
+	ui.escape_pending = false;
+	lock_release(&ui.lock);
 }
 
 enum status console_attach(struct guest_console *result)
 {
-	const unsigned order = 2;
-	hpa_t block;
+	hpa_t output, rest;
 
-	_Static_assert(sizeof(struct console) <= PAGE_SIZE << 2, "it fits its block");
-	if (page_alloc_zeroed(order, &block) != STATUS_OK)
+	_Static_assert(OUTPUT_SIZE == PAGE_SIZE << OUTPUT_ORDER, "the ring has its block");
+	_Static_assert(sizeof(struct console) + INPUT_SIZE <= PAGE_SIZE << REST_ORDER, "it fits");
+	if (page_alloc(OUTPUT_ORDER, &output) != STATUS_OK)
 		return STATUS_NO_MEMORY;
-	struct console *console = hw_ram(block);
+	if (page_alloc_zeroed(REST_ORDER, &rest) != STATUS_OK) {
+		page_free(output, OUTPUT_ORDER);
+		return STATUS_NO_MEMORY;
+	}
+	struct console *console = hw_ram(rest);
 
-	console->output = (struct ring){.size = OUTPUT_SIZE, .bytes = console->storage};
-	console->input = (struct ring){.size = INPUT_SIZE, .bytes = console->storage + OUTPUT_SIZE};
-	*result = (struct guest_console){transmit, take, offer_input, flush, console};
+	console->output = (struct ring){.size = OUTPUT_SIZE, .bytes = hw_ram(output)};
+	console->input = (struct ring){.size = INPUT_SIZE, .bytes = (u8 *)(console + 1)};
+	*result =
+		(struct guest_console){transmit, console_take, console_offer_input, flush, console};
 	return STATUS_OK;
 }
 
@@ -275,9 +333,18 @@ void console_connect(const struct guest_console *attached, struct guest *guest)
 {
 	struct console *console = attached->context;
 
-	console->guest = guest;
 	lock_acquire(&ui.lock);
-	if (!ui.focus)
+	console->guest = guest;
+	if (ui.last)
+		ui.last->next = console;
+	else
+		ui.first = console;
+	ui.last = console;
+	ui.name_width =
+		(unsigned)max_u64(ui.name_width, min_u64(strlen(guest->vm.name), CONSOLE_NAME_MAX));
+	if (!ui.focus || (!ui.focus->guest->config.autostart && guest->config.autostart)) {
 		ui.focus = console;
+		ui.previous = console;
+	}
 	lock_release(&ui.lock);
 }

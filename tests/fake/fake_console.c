@@ -129,6 +129,8 @@ static void deliver_input(void)
 	size_t length = console.input_length;
 
 	memcpy(bytes, console.input, length);
+	/* In advance: what resumes it while the client still refuses counts. */
+	console.input_stopped = true;
 	pthread_mutex_unlock(&console.lock);
 
 	size_t taken = console.client->receive(bytes, length);
@@ -138,7 +140,8 @@ static void deliver_input(void)
 	pthread_mutex_lock(&console.lock);
 	console.input_length -= taken;
 	memmove(console.input, console.input + taken, console.input_length);
-	console.input_stopped = taken < length;
+	if (taken == length)
+		console.input_stopped = false;
 	pthread_mutex_unlock(&console.lock);
 }
 

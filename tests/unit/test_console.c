@@ -3,100 +3,7 @@
  * that nobody looks at is not held up. */
 #include <unistd.h>
 
-#include "hyp/ui/console.h"
-#include "tests/unit/live.h"
-
-#define RING_MAX 65536 /* more than any ring holds */
-
-static struct guest *guests[2];
-
-static u64 no_code(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	fake_fail("no guest is entered here");
-}
-
-/* Two VMs, as main.c makes them; the first is in focus. */
-static int setup(void **state)
-{
-	(void)state;
-	live_start_with(2, 0);
-	fake_hooks.send_ipi = NULL;
-	fake_hooks.pause = NULL;
-	console_init();
-	for (unsigned i = 0; i < 2; i++) {
-		struct live_vm *vm = &live.vms[i];
-		struct guest_config config = {
-			.name = "live",
-			.vcpu_count = 1,
-			.memory_size = MIB(8),
-			.loader = {live_load_begin, live_load_step, live_load_cancel, vm},
-		};
-
-		vm->code = no_code;
-		assert_int_equal(console_attach(&config.console), STATUS_OK);
-		assert_int_equal(guest_create(&config, &vm->guest), STATUS_OK);
-		console_connect(&config.console, vm->guest);
-		guests[i] = vm->guest;
-		live.vm_count++;
-	}
-	return 0;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * The guest's side of the UART.
- */
-
-enum { DATA = 0, IER = 1, IIR = 2, FCR = 2, LSR = 5 };
-
-#define LSR_DATA_READY 0x01
-#define LSR_EMPTY      0x20
-
-static u8 get(struct guest *guest, unsigned reg)
-{
-	u64 value;
-
-	assert_true(bus_read(&guest->bus, gpa(VUART_BASE + reg), 1, &value));
-	return (u8)value;
-}
-
-static void put(struct guest *guest, unsigned reg, u8 value)
-{
-	assert_true(bus_write(&guest->bus, gpa(VUART_BASE + reg), 1, value));
-}
-
-static bool can_send(struct guest *guest)
-{
-	return get(guest, LSR) & LSR_EMPTY;
-}
-
-static size_t sbi_write(struct guest *guest, const char *bytes)
-{
-	return guest->vm.ops->console_write(&guest->vm, (const u8 *)bytes, strlen(bytes));
-}
-
-static size_t sbi_read(struct guest *guest, char *bytes, size_t length)
-{
-	return guest->vm.ops->console_read(&guest->vm, (u8 *)bytes, length);
-}
-
-static bool is_interrupting(struct guest *guest)
-{
-	return guest->plic.level[VUART_SOURCE / 32] >> VUART_SOURCE % 32 & 1;
-}
-
-/* What the hart does when it takes the interrupts that are pending. */
-static void be_interrupted(void)
-{
-	hw_serve_pending();
-	guest_offer_input();
-}
-
-/* A text in which each place is known by what follows. */
-static char letter(size_t i)
-{
-	return (char)('!' + (i * 7 + i / 89) % 90);
-}
+#include "tests/unit/console_guests.h"
 
 /* ------------------------------------------------------------------------------------------------
  * Output.
@@ -275,7 +182,7 @@ static void input_waits_for_a_guest_that_does_not_read(void **state)
 
 	(void)state;
 	for (unsigned fifo = 0; fifo < 2; fifo++) {
-		setup(NULL);
+		setup_guests(NULL);
 		put(guests[0], FCR, (u8)fifo);
 		type(0, count);
 		be_interrupted();
@@ -431,7 +338,7 @@ static void input_is_neither_lost_nor_stuck_between_two_harts(void **state)
 
 	(void)state;
 	for (unsigned sbi = 0; sbi < 2; sbi++) {
-		setup(NULL);
+		setup_guests(NULL);
 		put(guests[0], FCR, 1);
 		also_by_sbi = sbi;
 		read_so_far = 0;
@@ -446,22 +353,25 @@ static void input_is_neither_lost_nor_stuck_between_two_harts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(the_guest_in_focus_writes_to_the_line, setup),
+		cmocka_unit_test_setup(the_guest_in_focus_writes_to_the_line, setup_guests),
 		cmocka_unit_test_setup(a_line_that_is_stuck_holds_the_guest_up_and_loses_nothing,
-				       setup),
-		cmocka_unit_test_setup(the_guest_is_interrupted_when_there_is_room_again, setup),
-		cmocka_unit_test_setup(sbi_writes_say_how_much_fits, setup),
-		cmocka_unit_test_setup(an_sbi_write_does_not_strand_what_the_uart_holds, setup),
-		cmocka_unit_test_setup(a_guest_that_is_not_looked_at_is_never_held_up, setup),
-		cmocka_unit_test_setup(typed_bytes_reach_the_guest_in_focus, setup),
-		cmocka_unit_test_setup(input_waits_for_a_guest_that_does_not_read, setup),
+				       setup_guests),
+		cmocka_unit_test_setup(the_guest_is_interrupted_when_there_is_room_again,
+				       setup_guests),
+		cmocka_unit_test_setup(sbi_writes_say_how_much_fits, setup_guests),
+		cmocka_unit_test_setup(an_sbi_write_does_not_strand_what_the_uart_holds,
+				       setup_guests),
+		cmocka_unit_test_setup(a_guest_that_is_not_looked_at_is_never_held_up,
+				       setup_guests),
+		cmocka_unit_test_setup(typed_bytes_reach_the_guest_in_focus, setup_guests),
+		cmocka_unit_test_setup(input_waits_for_a_guest_that_does_not_read, setup_guests),
 		cmocka_unit_test_setup(a_guest_that_does_not_read_is_not_offered_the_same_for_ever,
-				       setup),
-		cmocka_unit_test_setup(input_comes_in_order_whichever_way_it_is_read, setup),
-		cmocka_unit_test_setup(without_input_an_sbi_read_finds_none, setup),
-		cmocka_unit_test_setup(input_outlives_a_reset_of_the_uart, setup),
+				       setup_guests),
+		cmocka_unit_test_setup(input_comes_in_order_whichever_way_it_is_read, setup_guests),
+		cmocka_unit_test_setup(without_input_an_sbi_read_finds_none, setup_guests),
+		cmocka_unit_test_setup(input_outlives_a_reset_of_the_uart, setup_guests),
 		cmocka_unit_test(without_a_vm_input_is_dropped),
-		cmocka_unit_test_setup(without_memory_there_is_no_console, setup),
+		cmocka_unit_test_setup(without_memory_there_is_no_console, setup_guests),
 		cmocka_unit_test(input_is_neither_lost_nor_stuck_between_two_harts),
 	};
 

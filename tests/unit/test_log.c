@@ -173,6 +173,67 @@ static void one_guest_does_not_use_up_the_budget_of_another(void **state)
 	assert_string_equal(fake_console_output(), "hartwood: signal\r\n");
 }
 
+static void the_last_lines_are_kept(void **state)
+{
+	char line[LOG_LINE_SIZE], expected[64];
+	u64 position = log_end(), oldest = 0;
+	size_t length, total = 0;
+	unsigned number = 0;
+
+	(void)state;
+	start();
+	assert_int_equal(log_read(&position, line, sizeof(line)), 0);
+	log_info("one");
+	log_error("two");
+	length = log_read(&position, line, sizeof(line));
+	assert_int_equal(length, strlen("hartwood: one\r\n"));
+	assert_memory_equal(line, "hartwood: one\r\n", length);
+	length = log_read(&position, line, sizeof(line));
+	assert_memory_equal(line, "hartwood: error: two\r\n", length);
+	assert_int_equal(log_read(&position, line, sizeof(line)), 0);
+	assert_int_equal(position, log_end());
+
+	for (unsigned i = 0; i < 1000; i++)
+		log_info("line %u, of which some are longer:%*s.", i, i % 100, "");
+	/* Whole lines, all of the last ones. */
+	while ((length = log_read(&oldest, line, sizeof(line)))) {
+		line[length - 2] = '\0';
+		if (!number)
+			assert_int_equal(sscanf(line, "hartwood: line %u", &number), 1);
+		snprintf(expected, sizeof(expected), "hartwood: line %u,", number);
+		assert_int_equal(strncmp(line, expected, strlen(expected)), 0);
+		number++;
+		total += length;
+	}
+	assert_int_equal(number, 1000);
+	assert_in_range(total, LOG_KEPT - LOG_LINE_SIZE, LOG_KEPT);
+}
+
+static unsigned told_count;
+
+static void count_told(void)
+{
+	told_count++;
+}
+
+static void a_reader_is_told_instead(void **state)
+{
+	char line[LOG_LINE_SIZE];
+	u64 position = log_end();
+
+	(void)state;
+	start();
+	log_set_reader(count_told);
+	log_info("one");
+	log_info("two");
+	log_set_reader(NULL);
+	assert_int_equal(told_count, 2);
+	assert_string_equal(fake_console_output(), "");
+	assert_true(log_read(&position, line, sizeof(line)) > 0);
+	log_info("three");
+	assert_string_equal(fake_console_output(), "hartwood: three\r\n");
+}
+
 static struct log_budget shared_budget;
 
 static void *log_on_a_hart(void *argument)
@@ -231,6 +292,8 @@ int main(void)
 		cmocka_unit_test(a_budget_never_exceeds_the_burst),
 		cmocka_unit_test(a_clock_that_lags_on_a_hart_gives_nothing_away),
 		cmocka_unit_test(one_guest_does_not_use_up_the_budget_of_another),
+		cmocka_unit_test(the_last_lines_are_kept),
+		cmocka_unit_test(a_reader_is_told_instead),
 		cmocka_unit_test(lines_of_several_harts_do_not_mix),
 	};
 
