@@ -78,8 +78,8 @@ debug: $(OUT)/hartwood.bin $(BUNDLE_DTB)
 bench: $(OUT)/hartwood.bin guests
 	@$(test_env) $(PYTHON) -B tests/bench/bench.py
 
-# What a bundle does in its first seconds, or in SECONDS of them, for the Perfetto UI.
-SECONDS := 5
+# What a bundle does in its first SECONDS, for the Perfetto UI.
+SECONDS := 15
 .PHONY: trace
 trace: $(OUT)/hartwood.bin $(BUNDLE_DTB)
 	@$(test_env) $(PYTHON) -B tests/trace/record.py --bundle $(BUNDLE_DTB) \
