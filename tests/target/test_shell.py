@@ -65,7 +65,7 @@ def test_every_command_answers_within_80_columns(boot, bundle_path):
         assert not any("is no command" in row or "there is something missing" in row
                        for row in said), f"{line}: {said}"
         # What may be said by silence is said so by the state.
-        if not line.startswith(("vm", "trace")):
+        if not line.startswith(("vm ", "trace", "profile", "log")):
             assert said, f"{line} says nothing"
     long = [line for line in hartwood.render(machine.text().split("hartwood: web: started", 1)[1])
             if len(line) > COLUMNS]
@@ -129,7 +129,7 @@ def test_lines_can_be_edited_completed_and_repeated(boot, bundle_path):
     machine.shell("version")
     machine.send("\x1b[A\r")
     machine.expect(hartwood.SHELL_EMPTY)
-    assert machine.text().count("Hartwood ") >= 2, machine.tail()
+    assert machine.text().count("\nHartwood, ") == 2, machine.tail()
 
 
 # ---- lives of VMs -------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_pause_keeps_a_bare_guests_clock_still(boot, bundle_path):
     """It would find beats missed if its clock had gone on. Under -icount nothing else makes it
     miss any."""
     machine = shell_machine(boot, bundle_path(), [
-        {**beating("beat"), "bootargs": "period_us=10000 report=100"}], args=ICOUNT)
+        {**beating("beat"), "bootargs": "period_us=10000 report=100"}], args=ICOUNT[:1] + ["shift=0"])
     for _ in range(5):
         machine.shell("vm pause beat")
         reach(machine, "beat", "paused")
@@ -280,4 +280,4 @@ def test_pause_keeps_linux_clock_still(boot, bundle_path):
     last, ended = uptime(), time.monotonic()
     assert 0 <= last - first <= ended - began - paused + 0.05
     log = output(machine, "dmesg")
-    assert "stall" not in log and "clocksource" not in log.split("Hartwood")[-1], log
+    assert "self-detected stall" not in log and "Marking clocksource" not in log, log
