@@ -14,7 +14,8 @@ enum lock_rank {
 	LOCK_VM,      /* struct vm: life cycle, HSM state of its vCPUs */
 	LOCK_DEVICE,  /* one emulated UART */
 	LOCK_PLIC,    /* one emulated interrupt controller */
-	LOCK_SCHED,   /* the run queue and who runs where */
+	LOCK_SCHED,   /* one hart's run queues */
+	LOCK_QUOTA,   /* what one VM has used of its quota */
 	LOCK_MEMORY,  /* one VM's G-stage tables and guest RAM */
 	LOCK_VMID,    /* VMID generation */
 	LOCK_PAGE,    /* the page allocator */

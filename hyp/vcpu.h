@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "hyp/heap.h"
 #include "hyp/hw.h"
 #include "hyp/list.h"
 #include "hyp/lock.h"
@@ -33,10 +34,10 @@ struct vs_csrs {
 	u64 sstatus;			    /* SPP; FS and VS as the host tracks them */
 };
 
-/* What the scheduler thinks of a vCPU. Guarded by the scheduler's lock. */
+/* What the scheduler thinks of a vCPU. Guarded by the lock of its home hart's queues. */
 enum vcpu_run_state {
 	VCPU_OFF,     /* HSM stopped, or the VM does not run */
-	VCPU_READY,   /* in the run queue */
+	VCPU_READY,   /* could run: in a run queue, or held back by its quota or budget */
 	VCPU_RUNNING, /* loaded on a hart, which enters it again and again */
 	VCPU_WAITING, /* for an interrupt: WFI or a suspend */
 	VCPU_PARKED,  /* its VM is paused; ready or waiting again when that is over */
@@ -50,6 +51,41 @@ struct sched_limits {
 	bool dedicated; /* those harts are its own: vCPU n has the n-th of them, nobody else any */
 	u64 rt_budget;	/* real-time class: each vCPU gets so many ticks ... */
 	u64 rt_period;	/* ... in every period of so many, before all others; 0: not in the class */
+};
+
+/* A VM's quota: what its vCPUs have used in the last 65 buckets of time, 64 of which are the
+ * window. Its own lock guards it. */
+#define SCHED_POOL_BUCKETS 64
+struct sched_pool {
+	struct lock lock;
+	u64 cap;	   /* ticks that they may use in any window; 0: no cap */
+	u64 bucket_length; /* in ticks */
+	u64 newest;	   /* number of the newest bucket, counted from hart time 0 */
+	u64 used;	   /* sum of all buckets */
+	u64 granted;	   /* given to vCPUs that have not said yet what they used */
+	u32 throttled;	   /* vCPUs that wait for the pool to fill */
+	u64 used_in[SCHED_POOL_BUCKETS + 1]; /* by number modulo size */
+};
+
+/* The scheduler's own part of a vCPU, guarded like its state. Times are hart time; virtual times
+ * are in the scale of the home hart while the vCPU is ready or running there, else in the
+ * machine's (sched_fair.c). */
+struct sched_vcpu {
+	s32 home;	       /* the hart whose lock guards all this; atomic */
+	u8 queue;	       /* enum sched_queue: which of the home hart's */
+	bool parked_waiting;   /* PARKED: it waited before */
+	bool movable;	       /* counted among those that other harts may take */
+	bool throttled;	       /* READY, but quota or budget is used up */
+	struct heap_node node; /* in that queue */
+	u64 harts;	       /* that it may use; 0: all that are nobody's own */
+	u64 since;	       /* when its present state began */
+	u64 charged;	       /* RUNNING: up to when its time has been charged */
+	u64 weight;	       /* 0: its VM has not been admitted */
+	u64 start, deadline;   /* fair class: virtual times of its present request */
+	u64 budget_left;       /* real-time class: of its present period ... */
+	u64 period_end;	       /* ... which ends then */
+	u32 load;	       /* real-time class: millionths of its hart */
+	u64 grant;	       /* RUNNING with a quota: what it may use from charged on */
 };
 
 /* HSM states of the SBI (SBI, "Hart State Management Extension"). */
@@ -103,12 +139,9 @@ struct vcpu {
 	u32 deepen;		   /* the light path sets it: leave guest_run(), finish there */
 	u32 leave;		   /* the run loop returns to the scheduler */
 	u32 wait;		   /* ... and then it waits for an interrupt */
-	enum vcpu_run_state state; /* guarded by the scheduler's lock */
+	enum vcpu_run_state state; /* see there; may be read without the lock as a hint */
 	enum hsm_state hsm;	   /* guarded by vm->lock */
-	bool parked_waiting;	   /* it waited when it was parked; likewise */
 	bool full_exits;	   /* guest_run() returns at every exit; its hart's own */
-	struct list run_link;	   /* run queue; guarded by the scheduler's lock */
-	struct list timer_link;	   /* waiting vCPUs by deadline; likewise */
 	u64 wait_deadline;	   /* hart time at which a waiting vCPU wakes, or UINT64_MAX */
 	u64 mmio_value;		   /* what a device gave for the load being emulated */
 	u64 timer;		   /* SBI timer in hart time where there is no Sstc; owner only */
@@ -139,6 +172,14 @@ struct vcpu {
 	u64 waiting_time; /* WFI or a suspend */
 	u64 pick_count;	  /* times it was given a hart */
 	u64 move_count;	  /* of these, times it was another one than before */
+
+	/* Where it wants to be told of stolen time; this vCPU's hart alone (vm/steal.c). */
+	bool steal_on;
+	gpa_t steal_area;
+	u32 steal_sequence;
+	u64 steal_told;	 /* ready_time that the area shows */
+	bool steal_flag; /* the area says: preempted */
+
 	u64 exit_count[EXIT_COUNT_MAX];
 
 	/* While profiling (vm/observe.h), in ticks. Written by the hart that it runs on. */
@@ -146,6 +187,8 @@ struct vcpu {
 	u64 guest_time;			/* in the guest */
 	u64 exit_time[EXIT_COUNT_MAX];	/* in the hypervisor, by cause */
 	u64 exit_timed[EXIT_COUNT_MAX]; /* exits that exit_time is the time of */
+
+	struct sched_vcpu sched;
 };
 
 /* Why a VM's vCPUs are being stopped. */
@@ -198,6 +241,7 @@ struct vm {
 	struct bus *bus;
 	u64 htimedelta; /* guest time is hart time plus this */
 	struct sched_limits limits;
+	struct sched_pool pool;
 
 	struct log_budget log;
 };

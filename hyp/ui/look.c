@@ -57,12 +57,14 @@ static u64 read_counter(const u64 *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-static void read_counters(const struct vcpu *vcpu, struct counters *now)
+static void read_counters(struct vcpu *vcpu, struct counters *now)
 {
+	struct sched_times times = sched_get_times(vcpu);
+
 	now->time = hw_time();
-	now->run = read_counter(&vcpu->run_time);
-	now->ready = read_counter(&vcpu->ready_time);
-	now->waiting = read_counter(&vcpu->waiting_time);
+	now->run = times.run;
+	now->ready = times.ready;
+	now->waiting = times.waiting;
 	for (unsigned i = 0; i < EXIT_COUNT_MAX; i++)
 		now->exits[i] = read_counter(&vcpu->exit_count[i]);
 }

@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hyp/csr.h"
 #include "hyp/hw.h"
 #include "hyp/mem/page.h"
 #include "hyp/ui/look.h"
 #include "hyp/ui/shell_internal.h"
-#include "hyp/vm/sched.h"
+#include "hyp/vm/stats.h"
 
 #define CAUSES_SHOWN 5
 #define TOP_ROWS     16
@@ -42,39 +41,10 @@ static const char *state_name(const struct guest *guest, const struct vcpu *vcpu
 	return state < ARRAY_SIZE(names) ? names[state] : "?";
 }
 
-static const char *cause_name(unsigned cause, char *buffer, size_t size)
-{
-	switch (cause) {
-	case CAUSE_ECALL_VS:
-		return "SBI";
-	case CAUSE_LOAD_GUEST_PAGE_FAULT:
-		return "load";
-	case CAUSE_STORE_GUEST_PAGE_FAULT:
-		return "store";
-	case CAUSE_FETCH_GUEST_PAGE_FAULT:
-		return "fetch";
-	case CAUSE_VIRTUAL_INSTRUCTION:
-		return "virtual";
-	case CAUSE_ILLEGAL_INSTRUCTION:
-		return "illegal";
-	case EXIT_COUNT_SOFT:
-		return "IPI";
-	case EXIT_COUNT_TIMER:
-		return "timer";
-	case EXIT_COUNT_DEVICE:
-		return "device";
-	case EXIT_COUNT_OTHER:
-		return "other";
-	default:
-		snprintf(buffer, size, "cause %u", cause);
-		return buffer;
-	}
-}
-
 /* The most frequent ones, one after the other. */
 static void print_causes(struct look *look)
 {
-	char line[SHELL_COLUMNS + 1], name[16];
+	char line[SHELL_COLUMNS + 1];
 	size_t length = 0;
 
 	for (unsigned shown = 0; shown < CAUSES_SHOWN; shown++) {
@@ -89,7 +59,7 @@ static void print_causes(struct look *look)
 		if (!rate || length >= sizeof(line))
 			break;
 		length += (size_t)snprintf(line + length, sizeof(line) - length, "%s%s %llu",
-					   shown ? ", " : "", cause_name(most, name, sizeof(name)),
+					   shown ? ", " : "", stats_cause_name(most),
 					   (unsigned long long)rate);
 	}
 	if (length)

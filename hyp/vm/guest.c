@@ -129,8 +129,6 @@ static enum status create_vcpu(struct guest *guest, unsigned id)
 	vcpu->fp_hart = -1;
 	vcpu->vector_hart = -1;
 	vcpu->last_hart = -1;
-	list_init(&vcpu->run_link);
-	list_init(&vcpu->timer_link);
 	guest->vcpus[id] = vcpu;
 	guest->vm.vcpu_count = id + 1;
 	guest->vm.vcpu_mask |= BIT(id);

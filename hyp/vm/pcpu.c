@@ -19,11 +19,11 @@ void pcpu_init(void)
 
 		*pcpu = (struct pcpu){.index = i,
 				      .slice_end = UINT64_MAX,
+				      .budget_end = UINT64_MAX,
 				      .next_wakeup = UINT64_MAX,
 				      .next_poll = UINT64_MAX,
 				      .next_work = UINT64_MAX,
 				      .timer_set = PCPU_TIMER_UNKNOWN};
-		list_init(&pcpu->waiting);
 	}
 	if (hw_console_needs_polling())
 		pcpus[0].next_poll = 0;
@@ -31,9 +31,10 @@ void pcpu_init(void)
 
 void pcpu_update_timer(struct pcpu *pcpu)
 {
-	u64 next = min_u64(pcpu->slice_end, min_u64(pcpu->next_wakeup, pcpu->next_poll));
+	u64 next_wakeup = __atomic_load_n(&pcpu->next_wakeup, __ATOMIC_RELAXED);
+	u64 next = min_u64(pcpu->slice_end, min_u64(next_wakeup, pcpu->next_poll));
 
-	next = min_u64(next, pcpu->next_work);
+	next = min_u64(next, min_u64(pcpu->budget_end, pcpu->next_work));
 	if (pcpu->current)
 		next = min_u64(next, pcpu->current->timer);
 	if (next != pcpu->timer_set) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "hyp/hw.h"
-#include "hyp/list.h"
 #include "hyp/vcpu.h"
 
 /* pcpu->timer_set when the timer may have rung since it was set. */
@@ -11,12 +10,11 @@
 
 struct pcpu {
 	unsigned index;
-	bool idle;	      /* waits for work; guarded by the scheduler's lock */
-	struct list waiting;  /* vCPUs that last ran here, by wait_deadline; likewise */
 	struct vcpu *current; /* RUNNING on this hart; this hart only */
 	struct vcpu *loaded;  /* whose VS CSRs are in the hart; written by this hart, atomic */
 	u64 slice_end;	      /* hart time at which current has to share, UINT64_MAX: alone */
-	u64 next_wakeup;      /* wait_deadline of the first in waiting */
+	u64 budget_end;	      /* when its budget or quota has to be looked at, or UINT64_MAX */
+	u64 next_wakeup;      /* when the first in the hart's timed queue is due; atomic */
 	u64 next_poll;	      /* when to look after a console without interrupts */
 	u64 next_work;	      /* when to leave the vCPU for work; work.c's, as is the next */
 	u64 work_pause;	      /* until then it is the vCPUs' turn */

@@ -1,239 +1,201 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Owns the run queue and the state of every vCPU, guarded by sched.lock. ready_count and
- * active_count are also read without it, as hints: whoever changes them interrupts the harts that
- * have to look again.
+ * The states of vCPUs, and who is interrupted when one becomes ready. Owns state, since and the
+ * times of each vCPU, guarded by the lock of its home hart (sched_internal.h).
  */
-#include "hyp/vm/sched.h"
+#include "hyp/vm/sched_internal.h"
 
 #include "hyp/check.h"
+#include "hyp/csr.h"
+#include "hyp/trace.h"
 
-static struct {
-	struct lock lock;
-	struct list ready;
-	u32 ready_count;
-	u32 active_count; /* vCPUs that are not OFF */
-	u64 slice;	  /* in timebase ticks */
-} sched;
+/* A slice of the heaviest and of the lightest vCPU are both this long or shorter in virtual time,
+ * and a vCPU for each bit left fits into the sums. */
+#define VIRTUAL_SLICE_BITS 45
+
+struct sched sched;
+static struct hart harts[HW_HART_MAX];
+
+struct hart *hart_get(unsigned index)
+{
+	CHECK(index < HW_HART_MAX);
+	return &harts[index];
+}
 
 void sched_init(u64 slice)
 {
-	lock_init(&sched.lock, LOCK_SCHED);
-	list_init(&sched.ready);
-	sched.ready_count = 0;
-	sched.active_count = 0;
-	sched.slice = max_u64(1, slice ? slice : hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
-}
-
-enum status sched_admit(struct vm *vm, const char **reason)
-{
-	(void)vm;
-	(void)reason;
-	return STATUS_OK;
-}
-
-void sched_release(struct vm *vm)
-{
-	(void)vm;
-}
-
-bool sched_is_dedicated(unsigned hart)
-{
-	(void)hart;
-	return false;
-}
-
-unsigned sched_hart_for_work(void)
-{
-	for (unsigned i = 0; i < hw_machine()->hart_count; i++)
-		if (pcpu_get(i)->idle)
-			return i;
-	return 0;
-}
-
-static bool trap_wfi(void)
-{
-	return __atomic_load_n(&sched.active_count, __ATOMIC_RELAXED) > hw_machine()->hart_count;
-}
-
-bool sched_trap_wfi(struct pcpu *pcpu)
-{
-	(void)pcpu;
-	return trap_wfi();
-}
-
-/* The harts to interrupt when a vCPU has become ready: an idle one, its last if that is idle, or
- * else all that run without a slice and shall take one now. */
-static u64 harts_for_locked(const struct vcpu *vcpu)
-{
-	unsigned count = hw_machine()->hart_count;
-	u64 idle = 0, unsliced = 0;
-
-	for (unsigned i = 0; i < count; i++) {
-		struct pcpu *pcpu = pcpu_get(i);
-
-		if (pcpu->idle)
-			idle |= BIT(i);
-		else if (__atomic_load_n(&pcpu->slice_end, __ATOMIC_RELAXED) == UINT64_MAX)
-			unsliced |= BIT(i);
-	}
-	if (vcpu->last_hart >= 0 && (idle & BIT(vcpu->last_hart)))
-		return BIT(vcpu->last_hart);
-	return idle ? idle & -idle : unsliced;
-}
-
-static u64 make_ready_locked(struct vcpu *vcpu)
-{
-	vcpu->state = VCPU_READY;
-	list_push_back(&sched.ready, &vcpu->run_link);
-	__atomic_store_n(&sched.ready_count, sched.ready_count + 1, __ATOMIC_RELAXED);
-	u64 harts = harts_for_locked(vcpu);
-
-	/* Claimed for this vCPU: the next one to become ready goes to another idle hart. */
-	if (harts && (harts & (harts - 1)) == 0)
-		pcpu_get((unsigned)__builtin_ctzll(harts))->idle = false;
-	return harts;
-}
-
-static void remove_ready_locked(struct vcpu *vcpu)
-{
-	list_remove(&vcpu->run_link);
-	__atomic_store_n(&sched.ready_count, sched.ready_count - 1, __ATOMIC_RELAXED);
-}
-
-static u64 all_harts(void)
-{
 	unsigned count = hw_machine()->hart_count;
 
-	return count == 64 ? ~0ULL : BIT(count) - 1;
-}
-
-/* With one more or one less of them, WFI may have to trap, or not to any more: returns the harts
- * that have to look again. */
-static u64 count_active_locked(int change)
-{
-	bool before = trap_wfi();
-
-	__atomic_store_n(&sched.active_count, sched.active_count + (u32)change, __ATOMIC_RELAXED);
-	return before == trap_wfi() ? 0 : all_harts();
-}
-
-void sched_start(struct vcpu *vcpu)
-{
-	lock_acquire(&sched.lock);
-	CHECK(vcpu->state == VCPU_OFF);
-	u64 harts = make_ready_locked(vcpu) | count_active_locked(1);
-
-	lock_release(&sched.lock);
-	if (harts)
-		hw_send_ipi(harts);
-}
-
-static void stop_waiting_locked(struct vcpu *vcpu)
-{
-	list_remove(&vcpu->timer_link);
-}
-
-bool sched_stop(struct vcpu *vcpu)
-{
-	bool stopped = true;
-	u64 harts = 0;
-
-	lock_acquire(&sched.lock);
-	if (vcpu->state == VCPU_READY)
-		remove_ready_locked(vcpu);
-	else if (vcpu->state == VCPU_WAITING)
-		stop_waiting_locked(vcpu);
-	else if (vcpu->state != VCPU_PARKED)
-		stopped = false;
-	if (stopped) {
-		vcpu->state = VCPU_OFF;
-		harts = count_active_locked(-1);
+	sched = (struct sched){.all = count == 64 ? ~0ULL : BIT(count) - 1};
+	sched.slice = slice ? slice : max_u64(1, hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
+	sched.shift = VIRTUAL_SLICE_BITS - (64 - (unsigned)__builtin_clzll(sched.slice));
+	for (unsigned i = 0; i < HW_HART_MAX; i++) {
+		harts[i] = (struct hart){.index = i, .idle_since = hw_time()};
+		lock_init(&harts[i].lock, LOCK_SCHED);
 	}
-	lock_release(&sched.lock);
-	if (harts)
-		hw_send_ipi(harts);
-	return stopped;
+	sched_forget_admitted();
 }
 
-bool sched_park(struct vcpu *vcpu)
+struct hart *hart_lock_home(const struct vcpu *vcpu)
 {
-	bool parked = true;
+	/* It moves while we wait, but not as often as we look: a move takes longer. */
+	for (;;) {
+		s32 home = __atomic_load_n(&vcpu->sched.home, __ATOMIC_ACQUIRE);
+		struct hart *hart = hart_get((unsigned)home);
 
-	lock_acquire(&sched.lock);
-	if (vcpu->state == VCPU_READY)
-		remove_ready_locked(vcpu);
-	else if (vcpu->state == VCPU_WAITING)
-		stop_waiting_locked(vcpu);
-	else
-		parked = false;
-	if (parked) {
-		vcpu->parked_waiting = vcpu->state == VCPU_WAITING;
-		vcpu->state = VCPU_PARKED;
+		lock_acquire(&hart->lock);
+		if (vcpu->sched.home == home)
+			return hart;
+		lock_release(&hart->lock);
 	}
-	lock_release(&sched.lock);
-	return parked;
 }
 
-static bool is_shared(void)
-{
-	return __atomic_load_n(&sched.ready_count, __ATOMIC_RELAXED) != 0;
-}
+/* ---- Accounts ---- */
 
-/* A slice is due while somebody is ready, and none while nobody is. */
-static void set_slice(struct pcpu *pcpu, bool fresh)
+static u64 *account_of(struct vcpu *vcpu)
 {
-	if (!is_shared())
-		__atomic_store_n(&pcpu->slice_end, UINT64_MAX, __ATOMIC_RELAXED);
-	else if (fresh || pcpu->slice_end == UINT64_MAX)
-		__atomic_store_n(&pcpu->slice_end, hw_time() + sched.slice, __ATOMIC_RELAXED);
-}
-
-struct vcpu *sched_pick(struct pcpu *pcpu)
-{
-	struct vcpu *vcpu = NULL;
-
-	lock_acquire(&sched.lock);
-	pcpu->idle = false;
-	if (!list_is_empty(&sched.ready)) {
-		vcpu = container_of(sched.ready.next, struct vcpu, run_link);
-		remove_ready_locked(vcpu);
-		vcpu->state = VCPU_RUNNING;
+	switch (vcpu->state) {
+	case VCPU_READY:
+		return &vcpu->ready_time;
+	case VCPU_RUNNING:
+		return &vcpu->run_time;
+	case VCPU_WAITING:
+		return &vcpu->waiting_time;
+	default:
+		return NULL;
 	}
-	set_slice(pcpu, true);
-	lock_release(&sched.lock);
-	return vcpu;
 }
 
-static void leave_hart(struct vcpu *vcpu)
+void vcpu_set_state(struct vcpu *vcpu, enum vcpu_run_state state, u64 now)
 {
-	/* From here on notify() no longer interrupts this hart but calls sched_wake(). */
-	__atomic_store_n(&vcpu->running_on, -1, __ATOMIC_SEQ_CST);
+	u64 *account = account_of(vcpu);
+
+	/* Another hart may have read the clock later and got the lock first. */
+	now = max_u64(now, vcpu->sched.since);
+	if (account)
+		*account += now - vcpu->sched.since;
+	vcpu->sched.since = now;
+	__atomic_store_n(&vcpu->state, state, __ATOMIC_RELAXED);
 }
 
-void sched_requeue(struct pcpu *pcpu, struct vcpu *vcpu)
+void sched_reset_accounts(struct vcpu *vcpu)
 {
-	(void)pcpu;
-	lock_acquire(&sched.lock);
-	leave_hart(vcpu);
-	u64 harts = make_ready_locked(vcpu) & ~BIT(pcpu->index);
+	struct hart *hart = hart_lock_home(vcpu);
 
-	lock_release(&sched.lock);
-	if (harts)
-		hw_send_ipi(harts);
+	vcpu->run_time = vcpu->ready_time = vcpu->waiting_time = 0;
+	vcpu->pick_count = vcpu->move_count = 0;
+	vcpu->sched.since = hw_time();
+	lock_release(&hart->lock);
 }
 
-void sched_exit(struct pcpu *pcpu, struct vcpu *vcpu)
+struct sched_times sched_get_times(struct vcpu *vcpu)
 {
-	(void)pcpu;
-	lock_acquire(&sched.lock);
-	leave_hart(vcpu);
-	vcpu->state = VCPU_OFF;
-	u64 harts = count_active_locked(-1);
+	struct hart *hart = hart_lock_home(vcpu);
 
-	lock_release(&sched.lock);
-	if (harts)
-		hw_send_ipi(harts);
+	vcpu_set_state(vcpu, vcpu->state, hw_time());
+	struct sched_times times = {vcpu->run_time, vcpu->ready_time, vcpu->waiting_time};
+
+	lock_release(&hart->lock);
+	return times;
+}
+
+u64 sched_idle_time(unsigned hart)
+{
+	const struct hart *it = hart_get(hart);
+	u64 since = __atomic_load_n(&it->idle_since, __ATOMIC_RELAXED);
+	u64 time = __atomic_load_n(&it->idle_time, __ATOMIC_RELAXED);
+	u64 now = hw_time();
+
+	return since < now ? time + (now - since) : time;
+}
+
+/* ---- Who is interrupted ---- */
+
+/* Claims one of the idle harts, the one with this index if it is among them. False: there is none
+ * left. */
+static bool claim_idle(u64 wanted, unsigned preferred, u64 *hart)
+{
+	for (;;) {
+		u64 idle = load_mask(&sched.idle) & wanted;
+
+		if (!idle)
+			return false;
+		unsigned index =
+			idle >> preferred & 1 ? preferred : (unsigned)__builtin_ctzll(idle);
+
+		/* Lost to somebody else, it is gone from the mask: the next round has fewer. */
+		if (clear_mask(&sched.idle, index)) {
+			*hart = BIT(index);
+			return true;
+		}
+	}
+}
+
+static bool preempts(struct hart *hart, const struct vcpu *vcpu)
+{
+	const struct vcpu *running = hart->running;
+
+	if (!running)
+		return false;
+	if (is_rt(vcpu))
+		return !is_rt(running) || vcpu->sched.period_end < running->sched.period_end;
+	if (is_rt(running) || !fair_is_eligible(hart, vcpu))
+		return false;
+	fair_renew(hart->running);
+	/* Not for less than what the running one may keep the hart for anyway. */
+	return (s64)(running->sched.deadline - vcpu->sched.deadline) > 0 ||
+	       !fair_is_eligible(hart, running);
+}
+
+/* The running one could go on on an idle hart, and the new one cannot. */
+static bool displaces(const struct hart *hart)
+{
+	const struct vcpu *running = hart->running;
+
+	return running && !is_rt(running) && (harts_of(running) & load_mask(&sched.idle)) != 0;
+}
+
+static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
+{
+	u64 found;
+	u64 wanted = is_rt(vcpu) ? BIT(hart->index) : harts_of(vcpu);
+
+	trace(TRACE_WAKE, vcpu, hart->index);
+	if (vcpu->sched.queue == QUEUE_TIMED)
+		return 0; /* held back */
+	if (soon && hart->ready_count == 1)
+		return 0;
+	if (claim_idle(wanted, hart->index, &found))
+		return found;
+	hart_charge(hart, hw_time());
+	found = load_mask(&sched.unsliced) & wanted;
+	if (preempts(hart, vcpu) || displaces(hart)) {
+		__atomic_store_n(&hart->resched, true, __ATOMIC_RELAXED);
+		found |= BIT(hart->index);
+	}
+	return soon ? found & ~BIT(hart->index) : found;
+}
+
+void hart_unlock(struct hart *hart, u64 interrupted)
+{
+	/* It has become a VM's own meanwhile, and somebody else has woken up there. */
+	bool strangers = in_mask(&sched.dedicated, hart->index) && hart->ready_count;
+
+	lock_release(&hart->lock);
+	if (interrupted)
+		hw_send_ipi(interrupted);
+	if (UNLIKELY(strangers))
+		steal_evict(hart);
+}
+
+/* ---- Becoming ready ---- */
+
+u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now, bool soon)
+{
+	hart_charge(hart, now);
+	vcpu_set_state(vcpu, VCPU_READY, now);
+	queue_ready(hart, vcpu, arrival, now);
+	return kick(hart, vcpu, soon);
 }
 
 /* What ends the wait of a vCPU that has been put: an interrupt, pending and enabled in its sie
@@ -249,144 +211,176 @@ static bool has_wakeup(const struct vcpu *vcpu)
 	       vcpu->wait_deadline <= hw_time();
 }
 
-/* Into the hart's list of waiting vCPUs, which is sorted by deadline. */
-static void start_waiting_locked(struct pcpu *pcpu, struct vcpu *vcpu)
+void sched_wake(struct vcpu *vcpu)
 {
-	struct list *at = pcpu->waiting.prev;
+	u64 mask = 0;
+	struct hart *hart = hart_lock_home(vcpu);
 
-	while (at != &pcpu->waiting &&
-	       container_of(at, struct vcpu, timer_link)->wait_deadline > vcpu->wait_deadline)
-		at = at->prev;
-	list_push_front(at, &vcpu->timer_link);
-	vcpu->state = VCPU_WAITING;
+	if (vcpu->state == VCPU_WAITING && has_wakeup(vcpu)) {
+		queue_remove(hart, vcpu);
+		mask = sched_make_ready(hart, vcpu, ARRIVE_WOKEN, hw_time(), false);
+	}
+	hart_unlock(hart, mask);
 }
 
-static void set_next_wakeup_locked(struct pcpu *pcpu)
+u64 sched_wake_due(struct hart *hart, u64 now, bool soon)
 {
-	pcpu->next_wakeup =
-		list_is_empty(&pcpu->waiting)
-			? UINT64_MAX
-			: container_of(pcpu->waiting.next, struct vcpu, timer_link)->wait_deadline;
+	u64 mask = 0;
+
+	/* As many as are due: each was armed for by one exit of its own. */
+	for (;;) {
+		struct vcpu *vcpu = vcpu_at(heap_first(&hart->timed));
+
+		if (!vcpu || vcpu->sched.node.key > now)
+			return mask;
+		bool throttled = vcpu->sched.throttled;
+
+		queue_remove(hart, vcpu);
+		mask |= sched_make_ready(hart, vcpu,
+					 throttled && is_rt(vcpu) ? ARRIVE_BACK : ARRIVE_WOKEN, now,
+					 soon);
+	}
 }
 
-void sched_wait(struct pcpu *pcpu, struct vcpu *vcpu)
+void sched_start(struct vcpu *vcpu)
 {
-	u64 harts = 0;
+	CHECK(vcpu->sched.weight != 0);
+	struct hart *hart = hart_lock_home(vcpu);
 
-	lock_acquire(&sched.lock);
-	leave_hart(vcpu);
-	if (has_wakeup(vcpu))
-		harts = make_ready_locked(vcpu) & ~BIT(pcpu->index);
-	else
-		start_waiting_locked(pcpu, vcpu);
-	set_next_wakeup_locked(pcpu);
-	lock_release(&sched.lock);
-	if (harts)
-		hw_send_ipi(harts);
+	CHECK(vcpu->state == VCPU_OFF);
+	/* While it is OFF only the one who starts it cares where it is at home. */
+	unsigned home = steal_choose_home(vcpu);
+
+	__atomic_store_n(&vcpu->sched.home, (s32)home, __ATOMIC_RELEASE);
+	lock_release(&hart->lock);
+	hart = hart_get(home);
+	lock_acquire(&hart->lock);
+	u64 mask = sched_make_ready(hart, vcpu, ARRIVE_NEW, hw_time(), false);
+
+	hart_unlock(hart, mask | sched_count_active(vcpu, 1));
 }
 
-void sched_park_self(struct pcpu *pcpu, struct vcpu *vcpu, bool waiting)
+/* ---- Out of the queues, from outside ---- */
+
+/* False: it is in a state in which it cannot be taken out. */
+static bool take_out(struct hart *hart, struct vcpu *vcpu, enum vcpu_run_state state)
 {
-	(void)pcpu;
-	lock_acquire(&sched.lock);
-	leave_hart(vcpu);
-	vcpu->parked_waiting = waiting;
-	vcpu->state = VCPU_PARKED;
-	lock_release(&sched.lock);
+	if (vcpu->state != VCPU_READY && vcpu->state != VCPU_WAITING)
+		return false;
+	queue_remove(hart, vcpu);
+	vcpu_set_state(vcpu, state, hw_time());
+	return true;
+}
+
+bool sched_stop(struct vcpu *vcpu)
+{
+	struct hart *hart = hart_lock_home(vcpu);
+	bool stopped = take_out(hart, vcpu, VCPU_OFF);
+
+	if (vcpu->state == VCPU_PARKED) {
+		vcpu_set_state(vcpu, VCPU_OFF, hw_time());
+		stopped = true;
+	}
+	hart_unlock(hart, stopped ? sched_count_active(vcpu, -1) : 0);
+	return stopped;
+}
+
+bool sched_park(struct vcpu *vcpu)
+{
+	struct hart *hart = hart_lock_home(vcpu);
+	bool waiting = vcpu->state == VCPU_WAITING;
+	bool parked = take_out(hart, vcpu, VCPU_PARKED);
+
+	if (parked)
+		vcpu->sched.parked_waiting = waiting;
+	lock_release(&hart->lock);
+	return parked;
+}
+
+static void start_waiting(struct hart *hart, struct vcpu *vcpu)
+{
+	vcpu_set_state(vcpu, VCPU_WAITING, hw_time());
+	if (vcpu->wait_deadline != UINT64_MAX)
+		queue_timed(hart, vcpu, vcpu->wait_deadline);
 }
 
 void sched_unpark(struct vcpu *vcpu)
 {
-	u64 harts = 0;
+	u64 mask = 0;
+	struct hart *hart = hart_lock_home(vcpu);
 
-	lock_acquire(&sched.lock);
-	if (vcpu->state == VCPU_PARKED && vcpu->parked_waiting && !has_wakeup(vcpu)) {
-		start_waiting_locked(pcpu_this(), vcpu);
-		set_next_wakeup_locked(pcpu_this());
-		harts = BIT(hw_hart_index());
+	if (vcpu->state == VCPU_PARKED && vcpu->sched.parked_waiting && !has_wakeup(vcpu)) {
+		start_waiting(hart, vcpu);
+		/* Its home hart's timer is for that hart to set. */
+		if (vcpu->wait_deadline != UINT64_MAX)
+			mask = BIT(hart->index);
 	} else if (vcpu->state == VCPU_PARKED) {
-		harts = make_ready_locked(vcpu);
+		mask = sched_make_ready(hart, vcpu, ARRIVE_WOKEN, hw_time(), false);
 	}
-	lock_release(&sched.lock);
-	if (harts)
-		hw_send_ipi(harts);
+	hart_unlock(hart, mask);
 }
 
-void sched_wake(struct vcpu *vcpu)
-{
-	u64 harts = 0;
+/* ---- The calling hart gives up its vCPU ---- */
 
-	lock_acquire(&sched.lock);
-	if (vcpu->state == VCPU_WAITING && has_wakeup(vcpu)) {
-		stop_waiting_locked(vcpu);
-		harts = make_ready_locked(vcpu);
-	}
-	lock_release(&sched.lock);
-	if (harts)
-		hw_send_ipi(harts);
+static struct hart *leave_hart(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+	struct hart *hart = hart_of(pcpu);
+
+	lock_acquire(&hart->lock);
+	/* From here on notify() no longer interrupts this hart but calls sched_wake(). */
+	__atomic_store_n(&vcpu->running_on, -1, __ATOMIC_SEQ_CST);
+	hart_vacate(hart, vcpu, hw_time());
+	return hart;
 }
 
-/* Those whose deadline has passed become ready. */
-static u64 wake_due_locked(struct pcpu *pcpu)
+/* Out of the fair class's accounts, where it stayed while it ran. */
+static void leave_class(struct hart *hart, struct vcpu *vcpu)
 {
-	u64 now = hw_time();
-	u64 harts = 0;
-
-	while (!list_is_empty(&pcpu->waiting)) {
-		struct vcpu *vcpu = container_of(pcpu->waiting.next, struct vcpu, timer_link);
-
-		if (vcpu->wait_deadline > now)
-			break;
-		stop_waiting_locked(vcpu);
-		harts |= make_ready_locked(vcpu);
-	}
-	set_next_wakeup_locked(pcpu);
-	return harts;
+	if (!is_rt(vcpu))
+		fair_leave(hart, vcpu);
 }
 
-bool sched_tick(struct pcpu *pcpu)
+void sched_requeue(struct pcpu *pcpu, struct vcpu *vcpu)
 {
-	u64 harts = 0;
+	struct hart *hart = leave_hart(pcpu, vcpu);
+	u64 mask = sched_make_ready(hart, vcpu, ARRIVE_BACK, hw_time(), true);
 
-	if (pcpu->next_wakeup <= hw_time()) {
-		lock_acquire(&sched.lock);
-		harts = wake_due_locked(pcpu) & ~BIT(pcpu->index);
-		lock_release(&sched.lock);
-	}
-	if (harts)
-		hw_send_ipi(harts);
-	if (pcpu->slice_end <= hw_time() && is_shared())
-		return false;
-	set_slice(pcpu, pcpu->slice_end <= hw_time());
-	return true;
+	trace(TRACE_LEAVE, vcpu, VCPU_READY);
+	hart_unlock(hart, mask);
 }
 
-/* WFI also ends for what is delegated to a guest and enabled by it, and the hart still has the
- * last guest's CSRs (Privileged ISA, "Wait for Interrupt"). When a vCPU that waits is to be woken,
- * next_wakeup says. */
-static void sleep_undisturbed(void)
+void sched_wait(struct pcpu *pcpu, struct vcpu *vcpu)
 {
-	u64 vsie = hw_read_vsie();
+	u64 mask = 0;
+	struct hart *hart = leave_hart(pcpu, vcpu);
 
-	hw_write_vsie(0);
-	hw_wait();
-	hw_write_vsie(vsie);
-}
-
-void sched_idle(struct pcpu *pcpu)
-{
-	lock_acquire(&sched.lock);
-	bool nothing = !is_shared();
-
-	pcpu->idle = nothing;
-	lock_release(&sched.lock);
-	if (nothing) {
-		pcpu_update_timer(pcpu);
-		sleep_undisturbed();
+	if (has_wakeup(vcpu)) {
+		mask = sched_make_ready(hart, vcpu, ARRIVE_BACK, hw_time(), true);
 	} else {
-		hw_pause(); /* another hart is at the work */
+		leave_class(hart, vcpu);
+		start_waiting(hart, vcpu);
 	}
-	pcpu->timer_set = PCPU_TIMER_UNKNOWN;
-	hw_serve_pending();
-	sched_tick(pcpu);
+	trace(TRACE_LEAVE, vcpu, VCPU_WAITING);
+	hart_unlock(hart, mask);
+}
+
+void sched_park_self(struct pcpu *pcpu, struct vcpu *vcpu, bool waiting)
+{
+	struct hart *hart = leave_hart(pcpu, vcpu);
+
+	leave_class(hart, vcpu);
+	vcpu_set_state(vcpu, VCPU_PARKED, hw_time());
+	vcpu->sched.parked_waiting = waiting;
+	trace(TRACE_LEAVE, vcpu, VCPU_PARKED);
+	lock_release(&hart->lock);
+}
+
+void sched_exit(struct pcpu *pcpu, struct vcpu *vcpu)
+{
+	struct hart *hart = leave_hart(pcpu, vcpu);
+
+	leave_class(hart, vcpu);
+	vcpu_set_state(vcpu, VCPU_OFF, hw_time());
+	trace(TRACE_LEAVE, vcpu, VCPU_OFF);
+	hart_unlock(hart, sched_count_active(vcpu, -1));
 }

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* CONTRACT - the implementer may add to it, but what is here stays. */
+/*
+ * Which vCPU runs where, and for how long. Each hart has queues and a lock of its own. Real-time
+ * vCPUs (constant-bandwidth servers, earliest deadline first) come before fair ones (earliest
+ * eligible virtual deadline first by weight); harts without enough to do take from others; quotas
+ * hold over any window of 100 ms. sched_internal.h says what is where.
+ *
+ * Unless a comment says otherwise a function may be called on any hart with no lock held that ranks
+ * at or below LOCK_SCHED.
+ */
 #pragma once
 
 #include "hyp/vcpu.h"
@@ -16,9 +24,10 @@ void sched_init(u64 slice);
  * or name harts that are not there; STATUS_DENIED: the harts are taken by others, or their
  * real-time load would exceed what is admissible. *reason (may be NULL) says which in words. */
 enum status sched_admit(struct vm *vm, const char **reason) MUST_CHECK;
+/* The VM exists no more; all its vCPUs are OFF. */
 void sched_release(struct vm *vm);
 
-/* A vCPU that was OFF becomes ready; its accounts start at zero when reset is asked for. */
+/* A vCPU that was OFF, of a VM that is admitted, becomes ready. */
 void sched_start(struct vcpu *vcpu);
 
 /* A vCPU that was ready, waiting or parked becomes OFF. False: it is running somewhere, or OFF
@@ -60,6 +69,14 @@ bool sched_trap_wfi(struct pcpu *pcpu);
 unsigned sched_hart_for_work(void);
 /* True if the hart belongs to a VM alone. */
 bool sched_is_dedicated(unsigned hart);
+
+/* run_time, ready_time and waiting_time with the stretch that is going on. */
+struct sched_times {
+	u64 run, ready, waiting;
+};
+struct sched_times sched_get_times(struct vcpu *vcpu);
+/* They and the counts begin at zero. */
+void sched_reset_accounts(struct vcpu *vcpu);
 
 /* Time that the hart has spent without a vCPU since boot, in ticks. */
 u64 sched_idle_time(unsigned hart);
