@@ -88,11 +88,11 @@ static void every_command_has_help_and_an_example(void **state)
 static void vms_are_started_and_stopped(void **state)
 {
 	(void)state;
-	assert_says_part("vm list", " 1 one                  off         1           0/8  ");
+	assert_says_part("vm list", " 1 one      off         1           0/8  ");
 	assert_says("vm stop one", "one is off: it cannot be stopped now\n");
 	say("vm start one");
 	assert_int_equal(guest_state(guests[1]), GUEST_RUNNING);
-	assert_says_part("vm list", " 1 one                  running     1           0/8  ");
+	assert_says_part("vm list", " 1 one      running     1           0/8  ");
 	assert_says("vm start one", "one is running: it cannot be started now\n");
 	say("vm pause one");
 	assert_int_equal(guest_state(guests[1]), GUEST_PAUSED);
