@@ -63,6 +63,9 @@ bool console_shell_has_room(size_t length);
 /* What there is no room for is dropped. */
 void console_shell_write(const char *bytes, size_t length);
 
+/* True if nothing of what was written waits, and the shell is in focus. */
+bool console_shell_is_shown(void);
+
 /* Whether a message may erase the line that the cursor is on, which the shell then draws anew. */
 void console_shell_set_editing(bool editing);
 bool console_shell_take_redraw(void);

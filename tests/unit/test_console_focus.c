@@ -182,7 +182,7 @@ static void the_first_vm_that_starts_by_itself_is_in_focus(void **state)
 		.memory_size = MIB(8),
 		.limits.shares = 100,
 		.autostart = true,
-		.loader = {live_load_begin, live_load_step, live_load_cancel, NULL},
+		.loader = QUICK_LOADER,
 	};
 	struct guest *guest;
 
