@@ -57,20 +57,22 @@ static u64 read_counter(const u64 *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-static void read_counters(const struct vcpu *vcpu, struct counters *now)
+static void read_counters(struct vcpu *vcpu, struct counters *now)
 {
+	struct sched_times times = sched_get_times(vcpu);
+
 	now->time = hw_time();
-	now->run = read_counter(&vcpu->run_time);
-	now->ready = read_counter(&vcpu->ready_time);
-	now->waiting = read_counter(&vcpu->waiting_time);
+	now->run = times.run;
+	now->ready = times.ready;
+	now->waiting = times.waiting;
 	for (unsigned i = 0; i < EXIT_COUNT_MAX; i++)
 		now->exits[i] = read_counter(&vcpu->exit_count[i]);
 }
 
-/* A counter that went back has begun anew with its VM. */
+/* Counters that are read one after the other may seem to go back by a little. */
 static u64 since(u64 now, u64 last)
 {
-	return now >= last ? now - last : now;
+	return now >= last ? now - last : 0;
 }
 
 void look_at_vcpu(struct guest *guest, unsigned id, struct look *look)
@@ -81,7 +83,10 @@ void look_at_vcpu(struct guest *guest, unsigned id, struct look *look)
 	u64 started_at = read_counter(&guest->started_at);
 
 	read_counters(vm_vcpu(&guest->vm, id), &now);
-	look->span = now.time - min_u64(now.time, max_u64(last->time, started_at));
+	/* Its counters have begun anew with the VM. */
+	if (last->time < started_at)
+		*last = (struct counters){.time = started_at};
+	look->span = now.time - min_u64(now.time, last->time);
 	look->run = since(now.run, last->run);
 	look->ready = since(now.ready, last->ready);
 	look->waiting = since(now.waiting, last->waiting);

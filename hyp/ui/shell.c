@@ -159,12 +159,13 @@ static bool step(struct work *work)
 
 /* ---- Life ---- */
 
-static bool is_anything_started(void)
+/* There are VMs, and none of them starts by itself. */
+static bool is_wanted(void)
 {
 	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest))
 		if (guest->config.autostart)
-			return true;
-	return false;
+			return false;
+	return guest_next(NULL) != NULL;
 }
 
 void shell_init(const struct bundle *bundle)
@@ -174,6 +175,6 @@ void shell_init(const struct bundle *bundle)
 	line_edit_init(&shell.edit, &edit_ops, "hartwood> ");
 	work_init(&shell.work, step);
 	console_set_shell(&shell.work);
-	if (!is_anything_started())
+	if (is_wanted())
 		console_show_shell();
 }

@@ -8,5 +8,5 @@
 #include "hyp/config/bundle.h"
 
 /* Boot hart, after console_init() and after all VMs were made. bundle stays valid; NULL: there is
- * none. Where no VM starts by itself, the shell is in focus. */
+ * none. Where there are VMs, but none starts by itself, the shell is in focus. */
 void shell_init(const struct bundle *bundle);

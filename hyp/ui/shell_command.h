@@ -79,6 +79,9 @@ bool shell_is_shown(void);
 #define SHELL_NAME_SIZE 32
 const char *shell_cut(const char *name, unsigned columns, char buffer[SHELL_NAME_SIZE]);
 
+/* Columns that the VMs' names take in a table, at least 8 and at most 31. */
+unsigned shell_name_width(void);
+
 /* ---- Arguments ---- */
 
 /* The VM that the first argument names. NULL: there is none, which has been told. */

@@ -121,14 +121,14 @@ static unsigned enabled_count(const struct vplic *plic, unsigned source)
 	return count;
 }
 
-/* Of the sources those that have a device. */
+/* Of the sources those that have a device; last, how many of the vCPUs have it enabled. */
 static void print_source(const struct guest *guest, unsigned source, const char *device)
 {
 	const struct vplic *plic = &guest->plic;
 
-	shell_print("    source %u (%s): wire %s, %s%s, priority %u, enabled on %u of %u harts",
-		    source, device, bit_of(plic->level, source) ? "high" : "low",
-		    bit_of(plic->pending, source) ? "pending" : "not pending",
+	shell_print("  source %u (%s): wire %s%s%s, priority %u, enabled %u/%u", source, device,
+		    bit_of(plic->level, source) ? "high" : "low",
+		    bit_of(plic->pending, source) ? ", pending" : "",
 		    bit_of(plic->forwarded, source) ? ", in service" : "",
 		    __atomic_load_n(&plic->priority[source], __ATOMIC_RELAXED),
 		    enabled_count(plic, source), plic->hart_count);

@@ -7,8 +7,9 @@
 
 #include "hyp/ui/shell_internal.h"
 
-#define SUGGEST_DISTANCE 2 /* more letters than these would have to change: nothing is suggested \
-			    */
+#define SUGGEST_DISTANCE                                                        \
+	2 /* more letters than these would have to change: nothing is suggested \
+	   */
 #define SUGGEST_LENGTH 16
 
 static struct shell_group *const built_in[] = {&shell_basic, &shell_vm, &shell_stats,

@@ -79,3 +79,12 @@ const char *shell_cut(const char *name, unsigned columns, char buffer[SHELL_NAME
 		buffer[width - 1] = '~';
 	return buffer;
 }
+
+unsigned shell_name_width(void)
+{
+	size_t width = 8;
+
+	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest))
+		width = max_u64(width, strlen(guest->vm.name));
+	return (unsigned)min_u64(width, SHELL_NAME_SIZE - 1);
+}

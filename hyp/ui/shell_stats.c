@@ -15,7 +15,8 @@
 #define TOP_HARTS    8
 
 /* Tenths as a number: 973 is 97.3. */
-#define TENTHS	   "%4llu.%llu"
+#define TENTHS	   "%3llu.%llu%%"
+#define TENTHS4	   "%4llu.%llu%%"
 #define TENTHS_(x) (unsigned long long)((x) / 10), (unsigned long long)((x) % 10)
 
 static u64 per_second(u64 count, u64 span)
@@ -29,7 +30,7 @@ static u64 per_second(u64 count, u64 span)
 
 /* ---- vcpu list ---- */
 
-static const char *state_name(const struct guest *guest, const struct vcpu *vcpu)
+static const char *state_name(const struct vcpu *vcpu)
 {
 	static const char *const names[] = {
 		[VCPU_OFF] = "off",	    [VCPU_READY] = "ready",   [VCPU_RUNNING] = "running",
@@ -37,7 +38,6 @@ static const char *state_name(const struct guest *guest, const struct vcpu *vcpu
 	};
 	unsigned state = __atomic_load_n(&vcpu->state, __ATOMIC_RELAXED);
 
-	(void)guest;
 	return state < ARRAY_SIZE(names) ? names[state] : "?";
 }
 
@@ -78,9 +78,10 @@ static void list_vcpu(struct guest *guest, unsigned id)
 		on = __atomic_load_n(&vcpu->last_hart, __ATOMIC_RELAXED);
 	if (on >= 0)
 		snprintf(hart, sizeof(hart), "%d", on);
-	snprintf(vcpu_name, sizeof(vcpu_name), "%s/%u", shell_cut(guest->vm.name, 20, name), id);
-	shell_print("%-23s %-8s %4s " TENTHS "%% " TENTHS "%% " TENTHS "%% %10llu", vcpu_name,
-		    state_name(guest, vcpu), hart, TENTHS_(look_permille(look.run, look.span)),
+	snprintf(vcpu_name, sizeof(vcpu_name), "%s/%u", shell_cut(guest->vm.name, 31, name), id);
+	shell_print("%-*s %-7s %4s " TENTHS "  " TENTHS "  " TENTHS " %8llu",
+		    (int)shell_name_width() + 3, vcpu_name, state_name(vcpu), hart,
+		    TENTHS_(look_permille(look.run, look.span)),
 		    TENTHS_(look_permille(look.ready, look.span)),
 		    TENTHS_(look_permille(look.waiting, look.span)),
 		    (unsigned long long)per_second(look.exit_total, look.span));
@@ -96,8 +97,8 @@ static enum shell_result vcpu_list(struct shell_call *call)
 		call->guest = one ? shell_guest(call) : guest_next(NULL);
 		if (!call->guest)
 			return SHELL_DONE;
-		shell_print_head("%-23s %-8s %4s %7s %7s %7s %10s", "VM/VCPU", "STATE", "HART",
-				 "RUNS", "STOLEN", "WAITS", "EXITS/S");
+		shell_print_head("%-*s %-7s %4s %6s %7s %7s %8s", (int)shell_name_width() + 3,
+				 "VM/VCPU", "STATE", "HART", "RUNS", "STOLEN", "WAITS", "EXITS/S");
 	}
 	list_vcpu(call->guest, (unsigned)call->number[0]++);
 	if (call->number[0] < call->guest->vm.vcpu_count)
@@ -192,16 +193,17 @@ static void put_head(void)
 	put_line("%u hart%s busy:%s%s", count, count == 1 ? "" : "s", busy,
 		 count > TOP_HARTS ? " ..." : "");
 	put_line("%s", "");
-	put_line("%-24s %-8s %4s %8s %8s %8s %10s", "VM", "STATE", "CPUS", "RUNS", "STOLEN",
-		 "WAITS", "EXITS/S");
+	put_line("%-*s %-8s %4s %7s %7s %7s %9s", (int)shell_name_width(), "VM", "STATE", "CPUS",
+		 "RUNS", "STOLEN", "WAITS", "EXITS/S");
 }
 
 static void put_row(const struct row *row)
 {
 	char name[SHELL_NAME_SIZE];
+	unsigned width = shell_name_width();
 
-	put_line("%-24s %-8s %4u  " TENTHS "%%  " TENTHS "%%  " TENTHS "%% %10llu",
-		 shell_cut(row->guest->vm.name, 24, name),
+	put_line("%-*s %-8s %4u " TENTHS4 " " TENTHS4 " " TENTHS4 " %9llu", (int)width,
+		 shell_cut(row->guest->vm.name, width, name),
 		 guest_state_name(guest_state(row->guest)), row->guest->vm.vcpu_count,
 		 TENTHS_(row->run), TENTHS_(row->ready), TENTHS_(row->waiting),
 		 (unsigned long long)row->exits);

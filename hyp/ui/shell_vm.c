@@ -93,16 +93,18 @@ static void list_one(const struct guest *guest)
 	snprintf(memory, sizeof(memory), "%llu/%llu",
 		 guest->has_memory ? (unsigned long long)(given >> 20) : 0,
 		 (unsigned long long)(guest->config.memory_size >> 20));
-	shell_print("%2u %-20s %-8s %4u %13s  %s", guest->vm.id,
-		    shell_cut(guest->vm.name, 20, name), guest_state_name(state),
+	unsigned width = shell_name_width();
+
+	shell_print("%2u %-*s %-8s %4u %13s  %s", guest->vm.id, (int)width,
+		    shell_cut(guest->vm.name, width, name), guest_state_name(state),
 		    guest->vm.vcpu_count, memory, reason ? reason : "");
 }
 
 static enum shell_result list(struct shell_call *call)
 {
 	if (!call->step)
-		shell_print_head("%2s %-20s %-8s %4s %13s  %s", "#", "VM", "STATE", "CPUS",
-				 "MIB GIVEN/MAX", "LAST END");
+		shell_print_head("%2s %-*s %-8s %4s %13s  %s", "#", (int)shell_name_width(), "VM",
+				 "STATE", "CPUS", "MIB GIVEN/MAX", "LAST END");
 	call->guest = guest_next(call->guest);
 	if (!call->guest)
 		return SHELL_DONE;
@@ -120,9 +122,10 @@ static const struct bundle_vm *bundle_vm_of(const struct guest *guest)
 	return NULL;
 }
 
-static const char *image_name(const struct bundle_image *image)
+static void print_image(const char *what, const struct bundle_image *image)
 {
-	return image ? image->name : "none";
+	if (image)
+		shell_print("  %-12s %s", what, image->name);
 }
 
 static void print_images(const struct guest *guest)
@@ -131,11 +134,12 @@ static void print_images(const struct guest *guest)
 
 	if (!vm)
 		return;
-	shell_print("  kernel %s, ramdisk %s, device tree %s", image_name(vm->kernel),
-		    image_name(vm->ramdisk), vm->fdt ? vm->fdt->name : "generated");
+	print_image("kernel", vm->kernel);
+	print_image("ramdisk", vm->ramdisk);
+	print_image("device tree", vm->fdt);
 	if (vm->bootargs) {
 		char line[3 * SHELL_COLUMNS - 8];
-		int length = snprintf(line, sizeof(line), "  bootargs %s", vm->bootargs);
+		int length = snprintf(line, sizeof(line), "  bootargs     %s", vm->bootargs);
 
 		shell_print_long(line, min_u64((u64)length, sizeof(line) - 1));
 	}
@@ -150,7 +154,7 @@ static u64 to_us(u64 ticks)
 
 static void print_limits(const struct sched_limits *limits)
 {
-	char line[SHELL_COLUMNS + 1], harts[64] = "all that are nobody's";
+	char line[SHELL_COLUMNS + 1], harts[64] = "any";
 	size_t length = 0;
 
 	if (limits->harts)
@@ -163,7 +167,7 @@ static void print_limits(const struct sched_limits *limits)
 		snprintf(line, sizeof(line), "at most %u%% of a hart", limits->quota);
 	else
 		snprintf(line, sizeof(line), "no cap");
-	shell_print("  shares %u, %s, harts %s%s", limits->shares, line, harts,
+	shell_print("  shares %u, %s, harts: %s%s", limits->shares, line, harts,
 		    limits->dedicated ? ", dedicated" : "");
 	if (limits->rt_period)
 		shell_print("  real-time: %llu us in every %llu us for each vCPU",
@@ -190,10 +194,15 @@ static void print_policy(const struct guest *guest)
 		    restarts[guest->config.restart], others);
 }
 
+/* number: 1 if the second half of the VM's lines is next. */
 static enum shell_result bundle(struct shell_call *call)
 {
-	if (call->argc && call->step)
-		return SHELL_DONE;
+	if (call->number[0]) {
+		call->number[0] = 0;
+		print_limits(&call->guest->config.limits);
+		print_policy(call->guest);
+		return call->argc ? SHELL_DONE : SHELL_MORE;
+	}
 	call->guest = call->argc ? shell_guest(call) : guest_next(call->guest);
 	if (!call->guest)
 		return SHELL_DONE;
@@ -202,8 +211,7 @@ static enum shell_result bundle(struct shell_call *call)
 			 (unsigned long long)(call->guest->config.memory_size >> 20),
 			 call->guest->config.memory_pinned ? ", pinned" : "");
 	print_images(call->guest);
-	print_limits(&call->guest->config.limits);
-	print_policy(call->guest);
+	call->number[0] = 1;
 	return SHELL_MORE;
 }
 

@@ -13,7 +13,7 @@
 #define RING_MAX	  65536 /* more than any ring holds */
 
 static struct guest *guests[CONSOLE_GUEST_MAX];
-static char guest_names[CONSOLE_GUEST_MAX][32];
+static char guest_names[CONSOLE_GUEST_MAX][40];
 
 /* ------------------------------------------------------------------------------------------------
  * The guest's side of the UART.
@@ -82,12 +82,23 @@ static inline void be_interrupted(void)
 	while (fake_console_is_pending());
 }
 
+/* Whatever was called has let go of all its locks: the first in order can be taken. */
+static inline void assert_no_lock(void)
+{
+	static struct lock first = LOCK_INIT(LOCK_VM);
+
+	lock_acquire(&first);
+	lock_release(&first);
+}
+
 /* One step of work, and what all harts do between vCPUs. False: there was nothing to do. */
 static inline bool do_work(void)
 {
 	bool did = work_do(pcpu_this(), false) || fake_console_is_pending();
 
+	assert_no_lock();
 	be_interrupted_once();
+	assert_no_lock();
 	for (unsigned i = 0; i < hw_machine()->hart_count; i++) {
 		fake_set_hart(i);
 		recycle_serve(pcpu_this());

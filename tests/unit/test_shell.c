@@ -88,11 +88,11 @@ static void every_command_has_help_and_an_example(void **state)
 static void vms_are_started_and_stopped(void **state)
 {
 	(void)state;
-	assert_says_part("vm list", " 1 one                  off         1           0/8  ");
+	assert_says_part("vm list", " 1 one      off         1           0/8  ");
 	assert_says("vm stop one", "one is off: it cannot be stopped now\n");
 	say("vm start one");
 	assert_int_equal(guest_state(guests[1]), GUEST_RUNNING);
-	assert_says_part("vm list", " 1 one                  running     1           0/8  ");
+	assert_says_part("vm list", " 1 one      running     1           0/8  ");
 	assert_says("vm start one", "one is running: it cannot be started now\n");
 	say("vm pause one");
 	assert_int_equal(guest_state(guests[1]), GUEST_PAUSED);
@@ -156,9 +156,9 @@ static void the_screen_is_cleared(void **state)
 static void words_are_completed(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(type_keys("vm st\t\t"), "\nstart  stop\n"));
-	assert_non_null(strstr(type_keys("a\t"), PROMPT "vm start"));
-	assert_non_null(strstr(type_keys("\t\t"), "\nzero  one   two\n"));
+	assert_non_null(strstr(type_keys("vm st\t\t"), "\nstart  stop   \n"));
+	assert_non_null(strstr(type_keys("a\t\x0c"), PROMPT "vm start "));
+	assert_non_null(strstr(type_keys("\t\t"), "\nzero  one   two   \n"));
 	type_keys("z\t");
 	assert_non_null(strstr(type_keys("\x0c"), PROMPT "vm start zero "));
 	type_keys("\x15"
@@ -166,7 +166,7 @@ static void words_are_completed(void **state)
 	assert_non_null(strstr(type_keys("\x0c"), PROMPT "console all "));
 	type_keys("\x15"
 		  "help vm res\t");
-	assert_non_null(strstr(type_keys("\t"), "\nreset   resume\n"));
+	assert_non_null(strstr(type_keys("\t"), "\nreset   resume  \n"));
 	type_keys("\x15"
 		  "help verb\t\x08\t");
 	assert_non_null(strstr(type_keys("\x0c"), PROMPT "help version "));
