@@ -55,6 +55,12 @@ static void busy_vcpus_have_equal_shares(void **state)
 			live_create((count + 1) / 2, compute);
 			if (count > 1)
 				live_create(count / 2, compute);
+			/* A VM's shares are all its vCPUs'. */
+			for (unsigned i = 0; i < live.vm_count; i++) {
+				struct vm *vm = &live.vms[i].guest->vm;
+
+				vm->limits.shares = 100 * vm->vcpu_count;
+			}
 			live_start_guests();
 			live_run(count);
 			for (unsigned i = 0; i < count; i++) {

@@ -4,6 +4,7 @@
 #include "hyp/ui/console.h"
 #include "hyp/vm/requests.h"
 #include "hyp/vm/vcpu_load.h"
+#include "hyp/vm/sched_internal.h"
 #include "tests/unit/live.h"
 
 static struct vcpu *self;
@@ -278,15 +279,19 @@ static void make_tick_send_an_ipi(void)
 	struct vcpu *other = self->vm->vcpus[1];
 
 	vcpu_reset(other, GUEST_RAM_BASE, 1, 0);
+	other->sched.harts = BIT(0); /* until it waits there */
 	sched_start(other);
-	fake_set_hart(1);
+	fake_set_time(50);
+	sched_requeue(pcpu_this(), self);
 	assert_ptr_equal(sched_pick(pcpu_this()), other);
-	fake_set_hart(0);
 	other->wait_deadline = 100;
-	sched_wait(pcpu_get(0), other);
+	sched_wait(pcpu_this(), other);
+	other->sched.harts = 0;
+	assert_ptr_equal(sched_pick(pcpu_this()), self);
+	self->running_on = 0;
 	fake_set_hart(1);
 	assert_null(sched_pick(pcpu_this()));
-	sched_idle(pcpu_this());
+	assert_true(hart_begin_idle(hart_get(1)));
 	fake_set_hart(0);
 	hw_serve_pending();
 	pcpu_update_timer(pcpu_this());

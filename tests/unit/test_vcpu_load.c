@@ -2,6 +2,7 @@
 /* A vCPU's way into a hart and out of it: what moves, what stays where it is, and that nothing of
  * one vCPU is left for the next. */
 #include "hyp/vm/vcpu_load.h"
+#include "hyp/vm/sched_internal.h"
 #include "tests/unit/live.h"
 
 static struct vcpu *a, *b, *stranger;
@@ -395,11 +396,11 @@ static void wfi_traps_only_while_there_are_more_vcpus_than_harts(void **state)
 	vcpu_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, 0);
 	vcpu_put(a);
-	fake_machine()->hart_count = 1;
+	sched.all = 1; /* as if there were one */
 	vcpu_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, HSTATUS_VTW);
 	vcpu_put(a);
-	fake_machine()->hart_count = 2;
+	sched.all = 3;
 	vcpu_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, 0);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_SPV, HSTATUS_SPV);
