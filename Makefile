@@ -115,6 +115,7 @@ help:
 	@echo 'Targets'
 	@echo '  run           build all, boot BUNDLE on the emulated machine (first run: downloads)'
 	@echo '  test          every test; ends with "N passed, N failed"'
+	@echo '  soak          the tests that take longest, which test leaves out'
 	@echo '  hartwood      the hypervisor: $(OUT)/hartwood.bin (what plain make builds)'
 	@echo '  guests        what it runs: bare guests, Linux, U-Boot'
 	@echo '  bundle        BUNDLE as a blob to boot: $(BUNDLE_DTB)'
