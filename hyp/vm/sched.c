@@ -111,9 +111,7 @@ u64 sched_idle_time(unsigned hart)
 
 /* ---- Who is interrupted ---- */
 
-/* Claims one of the idle harts, the one with this index if it is among them. False: there is none
- * left. */
-static bool claim_idle(u64 wanted, unsigned preferred, u64 *hart)
+bool sched_claim_idle(u64 wanted, unsigned preferred, u64 *hart)
 {
 	for (;;) {
 		u64 idle = load_mask(&sched.idle) & wanted;
@@ -165,7 +163,7 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 		return 0; /* held back */
 	if (soon && hart->ready_count == 1)
 		return 0;
-	if (claim_idle(wanted, hart->index, &found))
+	if (sched_claim_idle(wanted, hart->index, &found))
 		return found;
 	hart_charge(hart, hw_time());
 	found = load_mask(&sched.unsliced) & wanted;
