@@ -343,6 +343,7 @@ void sched_requeue(struct pcpu *pcpu, struct vcpu *vcpu)
 	struct hart *hart = leave_hart(pcpu, vcpu);
 	u64 mask = sched_make_ready(hart, vcpu, ARRIVE_BACK, hw_time(), true);
 
+	trace(TRACE_LEAVE, vcpu, VCPU_READY);
 	hart_unlock(hart, mask);
 }
 
@@ -357,6 +358,7 @@ void sched_wait(struct pcpu *pcpu, struct vcpu *vcpu)
 		leave_class(hart, vcpu);
 		start_waiting(hart, vcpu);
 	}
+	trace(TRACE_LEAVE, vcpu, VCPU_WAITING);
 	hart_unlock(hart, mask);
 }
 
@@ -367,6 +369,7 @@ void sched_park_self(struct pcpu *pcpu, struct vcpu *vcpu, bool waiting)
 	leave_class(hart, vcpu);
 	vcpu_set_state(vcpu, VCPU_PARKED, hw_time());
 	vcpu->sched.parked_waiting = waiting;
+	trace(TRACE_LEAVE, vcpu, VCPU_PARKED);
 	lock_release(&hart->lock);
 }
 
@@ -376,5 +379,6 @@ void sched_exit(struct pcpu *pcpu, struct vcpu *vcpu)
 
 	leave_class(hart, vcpu);
 	vcpu_set_state(vcpu, VCPU_OFF, hw_time());
+	trace(TRACE_LEAVE, vcpu, VCPU_OFF);
 	hart_unlock(hart, sched_count_active(vcpu, -1));
 }

@@ -8,6 +8,8 @@
  */
 #include "hyp/vm/sched_internal.h"
 
+#include "hyp/trace.h"
+
 /* A vCPU keeps its hart for at least that part of a slice, real-time ones aside. */
 #define LEAST_PART 8
 
@@ -124,8 +126,10 @@ static struct vcpu *take_next(struct hart *hart, u64 now)
 static void count_pick(const struct hart *hart, struct vcpu *vcpu)
 {
 	vcpu->pick_count++;
-	if (vcpu->last_hart >= 0 && vcpu->last_hart != (s32)hart->index)
+	if (vcpu->last_hart >= 0 && vcpu->last_hart != (s32)hart->index) {
 		vcpu->move_count++;
+		trace(TRACE_MOVE, vcpu, (u64)vcpu->last_hart);
+	}
 }
 
 static void note_idle(struct hart *hart, bool idle, u64 now)
@@ -210,6 +214,7 @@ struct vcpu *sched_pick(struct pcpu *pcpu)
 	struct vcpu *vcpu = pick_locked(hart);
 
 	hart_unlock(hart, kick_left_over(hart) | pass_on_claim(hart, stole));
+	trace(TRACE_SWITCH, vcpu, 0);
 	return vcpu;
 }
 
