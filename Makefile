@@ -36,8 +36,8 @@ Q := $(if $(V),,@)
 # What a goal needs of the host, beyond the compiler.
 quiet_goals := help clean distclean format
 tool_groups := build \
-	$(if $(filter run debug bench test check,$(MAKECMDGOALS)),run) \
-	$(if $(filter test check unit format-check,$(MAKECMDGOALS)),test) \
+	$(if $(filter run debug bench trace test check,$(MAKECMDGOALS)),run) \
+	$(if $(filter trace test check unit format-check,$(MAKECMDGOALS)),test) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug)
 
 # Included, so that make puts the tools in place before it looks at anything else. It is checked
@@ -78,6 +78,14 @@ debug: $(OUT)/hartwood.bin $(BUNDLE_DTB)
 bench: $(OUT)/hartwood.bin guests
 	@$(test_env) $(PYTHON) -B tests/bench/bench.py
 
+# What a bundle does in its first SECONDS, for the Perfetto UI.
+SECONDS := 15
+.PHONY: trace
+trace: $(OUT)/hartwood.bin $(BUNDLE_DTB)
+	@$(test_env) $(PYTHON) -B tests/trace/record.py --bundle $(BUNDLE_DTB) \
+		--out $(BUILD)/trace/trace.json --smp $(SMP) --mem $(MEM) --cpu $(CPU) \
+		--machine $(MACHINE) --seconds $(SECONDS) -- $(QEMU_ARGS)
+
 # ---- housekeeping ----------------------------------------------------------------------------
 
 .PHONY: help clean distclean format
@@ -112,6 +120,7 @@ help:
 	@echo '  bundle        BUNDLE as a blob to boot: $(BUNDLE_DTB)'
 	@echo '  debug         like run, stopped and waiting for gdb; prints the gdb line'
 	@echo '  bench         what each exit costs, in instructions, beside the targets'
+	@echo '  trace         what happens in the first SECONDS=$(SECONDS) of BUNDLE, as a file for the Perfetto UI'
 	@echo '  unit          the host tests only; layering: the layering rule only'
 	@echo '  format        runs clang-format over the sources; format-check only looks'
 	@echo '  clean         removes what was built; distclean the downloads too'
@@ -121,6 +130,7 @@ help:
 	@echo '  CPU=$(CPU) MACHINE=$(MACHINE)  QEMU -cpu and -machine'
 	@echo '  QEMU_ARGS=           more arguments for QEMU; QEMU= another QEMU'
 	@echo '  OPENSBI=             another firmware (QEMU -bios)'
+	@echo '  EXIT=full            every exit saves all registers, for comparison'
 	@echo '  DEBUG=1              -O1, frame pointers and lock checks, in $(BUILD)/debug'
 	@echo '  TESTS=               more arguments for pytest, such as TESTS="-k linux"'
 	@echo '  MIRROR=              Debian archive to download from (else as in apt sources)'

@@ -9,6 +9,8 @@
 #include "hyp/mem/page.h"
 #include "hyp/mem/vmid.h"
 #include "hyp/ui/console.h"
+#include "hyp/ui/shell.h"
+#include "hyp/ui/trace_commands.h"
 #include "hyp/vm/guest.h"
 #include "hyp/vm/pcpu.h"
 #include "hyp/vm/run.h"
@@ -134,6 +136,8 @@ void hyp_init(void)
 	if (hw_machine()->bundle)
 		console_set_escape((int)bundle.escape_key);
 	make_vms();
+	shell_init(hw_machine()->bundle ? &bundle : NULL);
+	trace_commands_init();
 	start_vms();
 }
 

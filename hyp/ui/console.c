@@ -233,6 +233,15 @@ bool console_shell_has_room(size_t length)
 	return has_room;
 }
 
+bool console_shell_is_shown(void)
+{
+	lock_acquire(&ui.lock);
+	bool is_shown = ui.focus == &ui.shell && !ring_count(&ui.shell.output);
+
+	lock_release(&ui.lock);
+	return is_shown;
+}
+
 void console_shell_write(const char *bytes, size_t length)
 {
 	lock_acquire(&ui.lock);
@@ -297,6 +306,11 @@ void console_set_escape(int key)
 	ui.escape = key;
 	ui.escape_pending = false;
 	lock_release(&ui.lock);
+}
+
+int console_escape(void)
+{
+	return ui.escape; /* constant after boot */
 }
 
 enum status console_attach(struct guest_console *result)

@@ -25,6 +25,7 @@ void console_init(void);
 
 /* A control character, 1 to 31; 0: there is no escape. Boot hart. */
 void console_set_escape(int key);
+int console_escape(void);
 
 /* Prepares a console for the next VM. STATUS_NO_MEMORY. Boot hart. */
 enum status console_attach(struct guest_console *console) MUST_CHECK;
@@ -62,6 +63,9 @@ bool console_shell_has_room(size_t length);
 
 /* What there is no room for is dropped. */
 void console_shell_write(const char *bytes, size_t length);
+
+/* True if nothing of what was written waits, and the shell is in focus. */
+bool console_shell_is_shown(void);
 
 /* Whether a message may erase the line that the cursor is on, which the shell then draws anew. */
 void console_shell_set_editing(bool editing);

@@ -139,7 +139,7 @@ static enum line_event finish(struct line_edit *edit)
 static enum line_event give_up(struct line_edit *edit)
 {
 	move(edit, edit->length);
-	line_edit_write(edit, "^C\r\n");
+	line_edit_write(edit, line_edit_has_columns(edit, 2) ? "^C\r\n" : "\r\n");
 	line_edit_start(edit, "");
 	return LINE_EDITING;
 }

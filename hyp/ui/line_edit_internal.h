@@ -12,6 +12,8 @@ void line_edit_insert(struct line_edit *edit, const char *text, size_t length);
 /* ---- line_edit_screen.c ---- */
 
 void line_edit_write(struct line_edit *edit, const char *text);
+/* True if so many may be written behind the cursor. */
+bool line_edit_has_columns(const struct line_edit *edit, size_t count);
 /* The last so many characters were typed at the end. False: all has to be drawn again. */
 bool line_edit_append_on_screen(struct line_edit *edit, size_t length);
 

@@ -42,6 +42,11 @@ void line_edit_redraw(struct line_edit *edit)
 	line_edit_write(edit, line);
 }
 
+bool line_edit_has_columns(const struct line_edit *edit, size_t count)
+{
+	return edit->cursor - edit->shown + count <= columns_for_text(edit);
+}
+
 bool line_edit_append_on_screen(struct line_edit *edit, size_t length)
 {
 	if (edit->length - edit->shown > columns_for_text(edit))

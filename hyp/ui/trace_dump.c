@@ -92,13 +92,24 @@ static int life_line(struct trace_dump *dump, char *line, size_t size)
 	return snprintf(line, size, "~name life %x %s", i, guest_state_name(i));
 }
 
+/* Names come from the bundle. */
+static void defuse(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 static int vm_line(struct trace_dump *dump, char *line, size_t size)
 {
 	dump->guest = guest_next(dump->guest);
 	if (!dump->guest)
 		return 0;
-	return snprintf(line, size, "~vm %u %u %.64s", dump->guest->vm.id,
-			dump->guest->vm.vcpu_count, dump->guest->vm.name);
+	int length = snprintf(line, size, "~vm %u %u %.64s", dump->guest->vm.id,
+			      dump->guest->vm.vcpu_count, dump->guest->vm.name);
+
+	defuse(line);
+	return length;
 }
 
 /* ---- Records ---- */

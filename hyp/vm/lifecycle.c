@@ -43,7 +43,8 @@ void lifecycle_keep_off_locked(struct guest *guest, bool keep)
 void lifecycle_ask_queued(void)
 {
 	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest))
-		if (guest_state(guest) == GUEST_QUEUED)
+		if (guest_state(guest) == GUEST_QUEUED &&
+		    __atomic_load_n(&guest->needs_others, __ATOMIC_RELAXED))
 			work_ask(&guest->work);
 }
 

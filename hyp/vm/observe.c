@@ -14,8 +14,6 @@
 #include "hyp/sbi/sbi.h"
 #include "hyp/trace.h"
 #include "hyp/vm/guest.h"
-#include "hyp/vm/hsm.h"
-#include "hyp/vm/lifecycle.h"
 #include "hyp/vm/run.h"
 
 u32 observe_modes;
@@ -130,18 +128,6 @@ static void record_injection(const struct vcpu *vcpu, u64 pc_at_exit)
 		trace(TRACE_INJECT, vcpu, hw_read_vscause());
 }
 
-/* What the run loop is going to do with it. */
-static enum vcpu_run_state next_state(const struct vcpu *vcpu)
-{
-	struct guest *guest = guest_of(vcpu->vm);
-
-	if (guest_is_ending(guest) || hsm_is_stopping(vcpu))
-		return VCPU_OFF;
-	if (!guest_may_run(guest))
-		return VCPU_PARKED;
-	return vcpu->wait ? VCPU_WAITING : VCPU_READY;
-}
-
 /* ---- The loop ---- */
 
 static void handle(struct vcpu *vcpu, u64 scause)
@@ -185,9 +171,7 @@ void observe_run(struct vcpu *vcpu)
 
 	begin_profile(vcpu);
 	vcpu->full_exits = true;
-	trace(TRACE_SWITCH, vcpu, 0);
 	while (!vcpu->leave)
 		hvip = run_once(vcpu, hvip, &time);
-	trace(TRACE_LEAVE, vcpu, next_state(vcpu));
 	vcpu->full_exits = false;
 }

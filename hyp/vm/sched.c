@@ -158,7 +158,8 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 	u64 found;
 	u64 wanted = is_rt(vcpu) ? BIT(hart->index) : harts_of(vcpu);
 
-	trace(TRACE_WAKE, vcpu, hart->index);
+	if (!soon)
+		trace(TRACE_WAKE, vcpu, hart->index);
 	if (vcpu->sched.queue == QUEUE_TIMED)
 		return 0; /* held back */
 	if (soon && hart->ready_count == 1)
@@ -358,7 +359,7 @@ void sched_wait(struct pcpu *pcpu, struct vcpu *vcpu)
 		leave_class(hart, vcpu);
 		start_waiting(hart, vcpu);
 	}
-	trace(TRACE_LEAVE, vcpu, VCPU_WAITING);
+	trace(TRACE_LEAVE, vcpu, vcpu->state);
 	hart_unlock(hart, mask);
 }
 

@@ -12,7 +12,6 @@
 #include "hyp/csr.h"
 #include "hyp/mem/guest_memory.h"
 #include "hyp/mem/vmid.h"
-#include "hyp/trace.h"
 #include "hyp/vm/guest.h"
 #include "hyp/vm/pcpu.h"
 #include "hyp/vm/sched.h"
@@ -90,10 +89,8 @@ static void fence_for_move(struct vcpu *vcpu, unsigned vmid, bool fresh_vmid)
 		hw_hfence_gvma_vmid(vmid);
 	if (fresh_vmid || moved || guest->last_vcpu[hart] != vcpu)
 		hw_hfence_vvma_all();
-	if (moved) {
-		trace(TRACE_MOVE, vcpu, (u64)(s64)vcpu->last_hart);
+	if (moved)
 		hw_fence_i();
-	}
 	guest->last_vcpu[hart] = vcpu;
 	vcpu->last_hart = (s32)hart;
 }

@@ -13,7 +13,7 @@
 #define RING_MAX	  65536 /* more than any ring holds */
 
 static struct guest *guests[CONSOLE_GUEST_MAX];
-static char guest_names[CONSOLE_GUEST_MAX][32];
+static char guest_names[CONSOLE_GUEST_MAX][40];
 
 /* ------------------------------------------------------------------------------------------------
  * The guest's side of the UART.
@@ -82,14 +82,39 @@ static inline void be_interrupted(void)
 	while (fake_console_is_pending());
 }
 
+/* Whatever was called has let go of all its locks: the first in order can be taken. */
+static inline void assert_no_lock(void)
+{
+	static struct lock first = LOCK_INIT(LOCK_VM);
+
+	lock_acquire(&first);
+	lock_release(&first);
+}
+
+/* One step of work, and what all harts do between vCPUs. False: there was nothing to do. */
+static inline bool do_work(void)
+{
+	bool did = work_do(pcpu_this(), false) || fake_console_is_pending();
+
+	assert_no_lock();
+	be_interrupted_once();
+	assert_no_lock();
+	for (unsigned i = 0; i < hw_machine()->hart_count; i++) {
+		fake_set_hart(i);
+		recycle_serve(pcpu_this());
+	}
+	fake_set_hart(0);
+	return did;
+}
+
 /* Time passes, and what happens by itself happens. */
 static inline void pass_ms(u64 ms)
 {
-	while (work_do(pcpu_this(), false) || fake_console_is_pending())
-		be_interrupted_once();
+	while (do_work())
+		;
 	fake_advance_time(hw_machine()->timebase_hz / 1000 * ms);
-	while (work_do(pcpu_this(), false) || fake_console_is_pending())
-		be_interrupted_once();
+	while (do_work())
+		;
 }
 
 /* The operator's keys, one interrupt each. */
@@ -112,6 +137,33 @@ static inline void press(const char *keys)
 
 #define BANNER(name) "\x1b[0m\x1b[2m[" name "]\x1b[0m\r\n"
 
+/* Loading is over at once. */
+static inline enum status quick_begin(void *context, struct guest_memory *memory)
+{
+	(void)context;
+	(void)memory;
+	return STATUS_OK;
+}
+
+static inline enum status quick_step(void *context, bool *done, gpa_t *entry, gpa_t *fdt)
+{
+	(void)context;
+	*done = true;
+	*entry = gpa(GUEST_RAM_BASE);
+	*fdt = gpa(LIVE_FDT);
+	return STATUS_OK;
+}
+
+static inline void quick_cancel(void *context)
+{
+	(void)context;
+}
+
+#define QUICK_LOADER                                        \
+	{                                                   \
+		quick_begin, quick_step, quick_cancel, NULL \
+	}
+
 static inline void make_guest(unsigned index, const char *name)
 {
 	struct guest_config config = {
@@ -119,7 +171,7 @@ static inline void make_guest(unsigned index, const char *name)
 		.vcpu_count = 1,
 		.memory_size = MIB(8),
 		.limits.shares = 100,
-		.loader = {live_load_begin, live_load_step, live_load_cancel, NULL},
+		.loader = QUICK_LOADER,
 	};
 
 	snprintf(guest_names[index], sizeof(guest_names[index]), "%s", name);
@@ -149,5 +201,26 @@ static inline int setup_guests(void **state)
 	start_machine(2);
 	for (unsigned i = 0; i < 3; i++)
 		make_guest(i, names[i]);
+	return 0;
+}
+
+/* A shell that only counts how often it is asked for a step. */
+static struct work shell_work;
+static unsigned shell_steps;
+
+static inline bool shell_step(struct work *work)
+{
+	(void)work;
+	shell_steps++;
+	return false;
+}
+
+/* Three VMs and that shell. */
+static inline int setup_with_shell(void **state)
+{
+	setup_guests(state);
+	shell_steps = 0;
+	work_init(&shell_work, shell_step);
+	console_set_shell(&shell_work);
 	return 0;
 }

@@ -236,10 +236,12 @@ static void test_a_tree_that_many_vms_share_is_tried_once_for_each_use(void **st
 			string("ramdisk", "initrd");
 		end();
 	}
+	/* The tables take five allocations, and each try one. */
+	page_fail_after(5 + 4, UINT64_MAX);
 	assert_int_equal(parse_in_time(), STATUS_OK);
+	page_fail_after(0, 0);
+	assert_int_equal(messages.count, 0);
 	assert_int_equal(bundle.vm_count, 1000);
-	assert_int_equal(bundle.vms[0].fdt->tree_tried, 15);
-	assert_int_equal(bundle.vms[0].fdt->tree_good, 15);
 }
 
 /* ------------------------------------------------------------------------------------------------

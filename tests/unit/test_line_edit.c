@@ -268,6 +268,15 @@ static void a_line_may_be_longer_than_the_screen(void **state)
 	}
 	assert_int_equal(edit.cursor, 0);
 	assert_int_equal(screen.line_count, 0);
+	/* Whatever its length when it is given up. */
+	for (unsigned length = 60; length < 90; length++) {
+		setup(NULL);
+		for (unsigned i = 0; i < length; i++)
+			feed("x");
+		feed("\x03");
+		assert_int_equal(screen.line_count, 1);
+		assert_screen_is_right();
+	}
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -200,8 +200,8 @@ static s64 now(void)
 }
 
 /* Signals are not handled but waited for: blocked here, and in the children for good. */
-static const u64 signals = BIT(SIGNAL_INT - 1) | BIT(SIGNAL_USR1 - 1) | BIT(SIGNAL_TERM - 1) |
-			   BIT(SIGNAL_CHLD - 1);
+static const u64 signals =
+	BIT(SIGNAL_INT - 1) | BIT(SIGNAL_USR1 - 1) | BIT(SIGNAL_TERM - 1) | BIT(SIGNAL_CHLD - 1);
 
 static void supervise(void)
 {
