@@ -158,8 +158,6 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 	u64 found;
 	u64 wanted = is_rt(vcpu) ? BIT(hart->index) : harts_of(vcpu);
 
-	if (!soon)
-		trace(TRACE_WAKE, vcpu, hart->index);
 	if (vcpu->sched.queue == QUEUE_TIMED)
 		return 0; /* held back */
 	if (soon && hart->ready_count == 1)
@@ -192,6 +190,8 @@ void hart_unlock(struct hart *hart, u64 interrupted)
 u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now, bool soon)
 {
 	hart_charge(hart, now);
+	if (vcpu->state == VCPU_WAITING)
+		trace(TRACE_WAKE, vcpu, hart->index);
 	vcpu_set_state(vcpu, VCPU_READY, now);
 	queue_ready(hart, vcpu, arrival, now);
 	return kick(hart, vcpu, soon);
