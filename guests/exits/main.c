@@ -18,6 +18,7 @@
  */
 #include "boot.h"
 #include "check.h"
+#include "cost.h"
 #include "print.h"
 #include "wait.h"
 
@@ -31,15 +32,6 @@ loop_function loop_empty, loop_sbi_base, loop_set_timer, loop_ipi_self, loop_sfe
 	loop_wfi_pending, loop_touch;
 extern const char vector_ipi[], vector_skip[], vector_timer[], vector_stimecmp[];
 
-/* Prints ticks as instructions per call, to a tenth. */
-static void report(const char *kind, const char *name, u64 ticks, u64 calls)
-{
-	u64 ns = ticks * (1000000000 / boot_timebase());
-	u64 tenths = (ns * 10 + calls / 2) / calls;
-
-	print("%s: %s %lu.%lu\n", kind, name, tenths / 10, tenths % 10);
-}
-
 static u64 ticks_of(loop_function *loop, u64 count, u64 a, u64 b)
 {
 	u64 start = time_now();
@@ -51,7 +43,7 @@ static u64 ticks_of(loop_function *loop, u64 count, u64 a, u64 b)
 static void measure(const char *kind, const char *name, loop_function *loop, u64 a, u64 b)
 {
 	loop(1, a, b); /* whatever a first use costs is not what is asked for */
-	report(kind, name, ticks_of(loop, CALLS, a, b), CALLS);
+	cost_print(kind, name, ticks_of(loop, CALLS, a, b), CALLS);
 }
 
 /* The same with traps going to a handler of the loop's own, and one interrupt source open. */
@@ -119,7 +111,7 @@ static void measure_wake(void)
 	}
 	csr_write(sie, 0ul);
 	sbi_call(SBI_TIME, 0, ~0ul, 0, 0, 0);
-	report("exits+", "wfi-wake", late, rounds);
+	cost_print("exits+", "wfi-wake", late, rounds);
 }
 
 static void measure_wfi_pending(void)
@@ -147,11 +139,12 @@ static void measure_touch(void)
 		      "-\n");
 		return;
 	}
-	report("exits+", "first-touch-2m", ticks_of(loop_touch, regions, first, region), regions);
+	cost_print("exits+", "first-touch-2m", ticks_of(loop_touch, regions, first, region),
+		   regions);
 	for (u64 i = 0; i < regions; i++)
 		ticks += ticks_of(loop_touch, pages, first + i * region + PAGE_SIZE, PAGE_SIZE);
-	report("exits+", "touch-4k-after", ticks, regions * pages);
-	report("exits+", "touch-again", ticks_of(loop_touch, regions, first, region), regions);
+	cost_print("exits+", "touch-4k-after", ticks, regions * pages);
+	cost_print("exits+", "touch-again", ticks_of(loop_touch, regions, first, region), regions);
 }
 
 void guest_main(void)
