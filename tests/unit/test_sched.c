@@ -2,6 +2,7 @@
 /* The run queue, with the test as the harts: who is next, for how long, who is interrupted when
  * somebody becomes ready, and that a vCPU can be stopped in any state. */
 #include "hyp/vm/vcpu_load.h"
+#include "hyp/vm/sched_internal.h"
 #include "tests/unit/live.h"
 
 #define SLICE 100 /* ticks, as live_start_with() has it */
@@ -22,6 +23,7 @@ static void start(unsigned hart_count, unsigned count)
 	struct live_vm *vm = live_create(count, no_code);
 
 	vcpu_count = count;
+	assert_int_equal(sched_admit(&vm->guest->vm, NULL), STATUS_OK);
 	for (unsigned i = 0; i < count; i++) {
 		vcpus[i] = vm->guest->vcpus[i];
 		vcpu_reset(vcpus[i], GUEST_RAM_BASE, i, 0);
@@ -85,7 +87,7 @@ static void idle(unsigned hart)
 {
 	fake_set_hart(hart);
 	assert_null(pick(hart));
-	sched_idle(pcpu_this());
+	assert_true(hart_begin_idle(hart_get(hart)));
 	forget_ipis();
 }
 
@@ -499,7 +501,7 @@ static void a_hart_does_not_sleep_while_there_is_something_to_do(void **state)
 	fake_set_hart(0);
 	sched_idle(pcpu_this());
 	assert_int_equal(wait_count, 0);
-	assert_false(pcpu_this()->idle);
+	assert_int_equal(sched.idle, 0);
 	pick(1);
 	fake_set_hart(0);
 	sched_idle(pcpu_this());
