@@ -255,7 +255,7 @@ static const struct shell_command commands[] = {
 		.name = "vcpu",
 		.sub = "list",
 		.arguments = "[VM]",
-		.help = "vCPUs, and what they did since they were last listed",
+		.help = "vCPUs, and what they did since the last look",
 		.example = "vcpu list web",
 		.takes = {SHELL_VM},
 		.argc_max = 1,
@@ -263,7 +263,7 @@ static const struct shell_command commands[] = {
 	},
 	{
 		.name = "top",
-		.help = "who uses the harts, every second until a key is pressed",
+		.help = "who uses the harts; any key ends it",
 		.example = "top",
 		.step = show_top,
 	},
