@@ -122,6 +122,7 @@ help:
 	@echo '  run           build all, boot BUNDLE on the emulated machine (first run: downloads)'
 	@echo '  demo          two Linux VMs and a real-time program side by side on 4 harts'
 	@echo '  test          every test; ends with "N passed, N failed"'
+	@echo '  soak          the tests that take longest, which test leaves out'
 	@echo '  hartwood      the hypervisor: $(OUT)/hartwood.bin (what plain make builds)'
 	@echo '  guests        what it runs: bare guests, Linux, U-Boot'
 	@echo '  bundle        BUNDLE as a blob to boot: $(BUNDLE_DTB)'
