@@ -593,6 +593,7 @@ int main(void)
 		TEST(test_times_are_ticks_whatever_the_timebase),
 		TEST(test_times_do_not_wrap),
 		TEST(test_the_escape_key),
+		TEST(test_what_the_console_shows_at_first),
 		TEST(test_the_slice),
 	};
 
