@@ -101,7 +101,8 @@ def test_initramfs_is_reproducible_and_readable(tmp_path):
     (tmp_path / "busybox").write_bytes(b"\x7fELFbox")
     init = hartwood.TOP / "guests" / "linux" / "init"
     for name in ("a", "b"):
-        done = run(IMAGE_TOOLS / "initramfs", tmp_path / "busybox", init, tmp_path / name)
+        done = run(IMAGE_TOOLS / "initramfs", tmp_path / name,
+                   f"bin/busybox={tmp_path / 'busybox'}", f"init={init}")
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     data = gzip.decompress((tmp_path / "a").read_bytes())
