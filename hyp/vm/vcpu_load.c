@@ -196,6 +196,7 @@ void vcpu_reset(struct vcpu *vcpu, u64 pc, u64 a0, u64 a1)
 	vcpu->wait_deadline = UINT64_MAX;
 	vcpu->resume_pending = false;
 	vcpu->last_hart = -1;
+	vcpu->steal_on = false;
 	/* What was asked before is void: loading it anew fences everything. */
 	__atomic_store_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&vcpu->irq_posted, 0, __ATOMIC_SEQ_CST);
