@@ -342,10 +342,18 @@ class Machine:
         return {row["vm"]: row for row in rows}
 
     def vcpus(self, vm=""):
-        """What `vcpu list` shows, by "VM/number"."""
-        rows = table(self.shell(f"vcpu list {vm}".rstrip()),
-                     "vcpu state hart runs stolen waits exits moves")
-        return {row["vcpu"]: row for row in rows}
+        """What `vcpu list` shows, by "VM/number"; of those that have run, with moves too."""
+        lines = self.shell(f"vcpu list {vm}".rstrip())
+        found = {row["vcpu"]: row for row in
+                 table(lines, "vcpu state hart runs stolen waits exits")}
+        for line in lines:
+            name = line.split()[0]
+            match = re.search(r"given a hart (\d+) times, moved (\d+) times", line)
+            if name in found:
+                last = found[name]
+            elif match:
+                last.update(picks=int(match.group(1)), moves=int(match.group(2)))
+        return found
 
     def free_kib(self):
         """How much of the machine's memory is free."""

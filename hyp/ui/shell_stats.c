@@ -86,6 +86,11 @@ static void list_vcpu(struct guest *guest, unsigned id)
 		    TENTHS_(look_permille(look.waiting, look.span)),
 		    (unsigned long long)per_second(look.exit_total, look.span));
 	print_causes(&look);
+	if (vcpu->pick_count)
+		shell_print(
+			"      since it started: given a hart %llu times, moved %llu times",
+			(unsigned long long)__atomic_load_n(&vcpu->pick_count, __ATOMIC_RELAXED),
+			(unsigned long long)__atomic_load_n(&vcpu->move_count, __ATOMIC_RELAXED));
 }
 
 /* number: the vCPU. */
