@@ -197,6 +197,7 @@ void vcpu_reset(struct vcpu *vcpu, u64 pc, u64 a0, u64 a1)
 	vcpu->resume_pending = false;
 	vcpu->leave = vcpu->wait = 0;
 	vcpu->last_hart = -1;
+	vcpu->steal_on = false;
 	/* What was asked before is void: loading it anew fences everything. */
 	__atomic_store_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&vcpu->irq_posted, 0, __ATOMIC_SEQ_CST);
