@@ -70,8 +70,8 @@ run: $(OUT)/hartwood.bin $(BUNDLE_DTB)
 
 # Three VMs on four harts.
 demo:
-	@echo 'Two Linux VMs and a real-time program. Press Ctrl-] and then a to see all three at once,'
-	@echo 'n for the next one alone, s for the shell of Hartwood, ? for what else there is.'
+	@echo 'Two Linux VMs and a real-time program. Press Ctrl-] and then n to see one of them alone,'
+	@echo 'a for all of them, s for the shell of Hartwood, ? for what else there is.'
 	@$(MAKE) --no-print-directory run BUNDLE=dts/three.dts SMP=4
 
 debug: $(OUT)/hartwood.bin $(BUNDLE_DTB)
@@ -122,6 +122,7 @@ help:
 	@echo '  run           build all, boot BUNDLE on the emulated machine (first run: downloads)'
 	@echo '  demo          two Linux VMs and a real-time program side by side on 4 harts'
 	@echo '  test          every test; ends with "N passed, N failed"'
+	@echo '  soak          the tests that take longest, which test leaves out'
 	@echo '  hartwood      the hypervisor: $(OUT)/hartwood.bin (what plain make builds)'
 	@echo '  guests        what it runs: bare guests, Linux, U-Boot'
 	@echo '  bundle        BUNDLE as a blob to boot: $(BUNDLE_DTB)'

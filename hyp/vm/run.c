@@ -130,6 +130,8 @@ static void leave(struct pcpu *pcpu, struct vcpu *vcpu)
 {
 	pcpu->current = NULL;
 	vcpu_put(vcpu);
+	if (!guest_may_run(guest_of(vcpu->vm)))
+		guest_stop_clock(guest_of(vcpu->vm));
 	if (guest_is_ending(guest_of(vcpu->vm)) || hsm_is_stopping(vcpu)) {
 		exit_vcpu(pcpu, vcpu);
 	} else if (!guest_may_run(guest_of(vcpu->vm))) {

@@ -195,6 +195,7 @@ void vcpu_reset(struct vcpu *vcpu, u64 pc, u64 a0, u64 a1)
 	vcpu->timer = UINT64_MAX;
 	vcpu->wait_deadline = UINT64_MAX;
 	vcpu->resume_pending = false;
+	vcpu->leave = vcpu->wait = 0;
 	vcpu->last_hart = -1;
 	/* What was asked before is void: loading it anew fences everything. */
 	__atomic_store_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Owns the list of works, which only grows at boot, and who is at which of them, guarded by
- * work_lock. When something is due is known without the lock: each work's own due, and earliest,
- * which is never later than the first due of a work that nobody is at. Who asks lowers due first
- * and earliest second; who recomputes earliest raises it first and looks at every due second; so
- * that one of the two sees the other (all sequentially consistent; Unprivileged ISA, "RVWMO").
+ * Owns the works that are wanted and that no hart is at, by the time at which they are due; guarded
+ * by work_lock. When the first of them is due is known without the lock as well.
  *
  * One hart, the keeper, has its timer set for what is due later. It is chosen anew each time
- * somebody asks.
+ * somebody asks, and told so by an IPI; what it reads after that was written before.
  */
 #include "hyp/vm/work.h"
 
@@ -15,43 +12,52 @@
 #include "hyp/lock.h"
 #include "hyp/vm/sched.h"
 
-static struct list works;
 static struct lock work_lock;
-static u64 earliest;
-static u32 keeper;
+static struct heap wanted;
+static u64 earliest; /* atomic; UINT64_MAX: nothing is wanted */
+static u32 keeper;   /* atomic */
 
 void work_start(void)
 {
 	lock_init(&work_lock, LOCK_WORK);
-	list_init(&works);
+	heap_init(&wanted);
 	earliest = UINT64_MAX;
 	keeper = 0;
 }
 
 void work_init(struct work *work, bool (*step)(struct work *work))
 {
-	work->step = step;
-	work->due = UINT64_MAX;
-	work->taken = false;
-	list_push_back(&works, &work->link);
+	*work = (struct work){.step = step, .due = UINT64_MAX};
 }
 
-static void lower(u64 *to, u64 time)
+static void note_earliest_locked(void)
 {
-	u64 old = __atomic_load_n(to, __ATOMIC_SEQ_CST);
+	const struct heap_node *first = heap_first(&wanted);
 
-	while (time < old && !__atomic_compare_exchange_n(to, &old, time, false, __ATOMIC_SEQ_CST,
-							  __ATOMIC_SEQ_CST))
-		;
+	__atomic_store_n(&earliest, first ? first->key : UINT64_MAX, __ATOMIC_SEQ_CST);
+}
+
+/* Wanted by that time at the latest, at the next chance if a hart is just at it. */
+static void want_locked(struct work *work, u64 time)
+{
+	if (time >= work->due)
+		return;
+	if (!work->taken && work->due != UINT64_MAX)
+		heap_remove(&wanted, &work->node);
+	work->due = time;
+	if (!work->taken)
+		heap_insert(&wanted, &work->node, time);
 }
 
 void work_ask_at(struct work *work, u64 time)
 {
 	unsigned hart = sched_hart_for_work();
 
-	lower(&work->due, time);
-	lower(&earliest, time);
+	lock_acquire(&work_lock);
+	want_locked(work, time);
+	note_earliest_locked();
 	__atomic_store_n(&keeper, hart, __ATOMIC_SEQ_CST);
+	lock_release(&work_lock);
 	hw_send_ipi(BIT(hart));
 }
 
@@ -60,50 +66,37 @@ void work_ask(struct work *work)
 	work_ask_at(work, hw_time());
 }
 
-static void find_earliest_locked(void)
-{
-	__atomic_store_n(&earliest, UINT64_MAX, __ATOMIC_SEQ_CST);
-	for (struct list *link = works.next; link != &works; link = link->next) {
-		struct work *work = container_of(link, struct work, link);
-
-		if (!work->taken)
-			lower(&earliest, __atomic_load_n(&work->due, __ATOMIC_SEQ_CST));
-	}
-}
-
-/* One that is due, the one that has waited longest; none is left out for good that way. */
+/* The one that is due first, if it is due: none waits for good. */
 static struct work *take(u64 now)
 {
-	struct work *found = NULL;
-	u64 due = UINT64_MAX;
+	struct work *work = NULL;
 
 	lock_acquire(&work_lock);
-	for (struct list *link = works.next; link != &works; link = link->next) {
-		struct work *work = container_of(link, struct work, link);
-		u64 its_due = __atomic_load_n(&work->due, __ATOMIC_SEQ_CST);
+	struct heap_node *first = heap_first(&wanted);
 
-		if (!work->taken && its_due <= now && its_due < due) {
-			found = work;
-			due = its_due;
-		}
-	}
-	if (found) {
-		found->taken = true;
+	if (first && first->key <= now) {
+		work = container_of(first, struct work, node);
+		heap_remove(&wanted, first);
+		work->taken = true;
 		/* What is asked from here on is asked for another step. */
-		__atomic_store_n(&found->due, UINT64_MAX, __ATOMIC_SEQ_CST);
+		work->due = UINT64_MAX;
+		note_earliest_locked();
 	}
-	find_earliest_locked();
 	lock_release(&work_lock);
-	return found;
+	return work;
 }
 
-static void put_back(struct work *work, bool more)
+/* A hart that was asked meanwhile did not find it among the wanted: this one becomes the keeper. */
+static void put_back(struct pcpu *pcpu, struct work *work, bool more)
 {
-	if (more)
-		lower(&work->due, hw_time());
 	lock_acquire(&work_lock);
+	u64 due = more ? min_u64(work->due, hw_time()) : work->due;
+
 	work->taken = false;
-	find_earliest_locked();
+	work->due = UINT64_MAX;
+	want_locked(work, due);
+	note_earliest_locked();
+	__atomic_store_n(&keeper, pcpu->index, __ATOMIC_SEQ_CST);
 	lock_release(&work_lock);
 }
 
@@ -143,15 +136,10 @@ bool work_do(struct pcpu *pcpu, bool after_vcpu)
 	    !(after_vcpu && start < pcpu->work_pause) && may_work(pcpu))
 		work = take(start);
 	if (work) {
-		bool more = work->step(work);
-
-		put_back(work, more);
+		put_back(pcpu, work, work->step(work));
 		u64 end = hw_time();
 
 		pcpu->work_pause = end + (end - start);
-		/* A hart that was asked while the step went on has found the work taken, and has
-		 * forgotten about it. */
-		__atomic_store_n(&keeper, pcpu->index, __ATOMIC_SEQ_CST);
 	}
 	set_timer(pcpu);
 	return work != NULL;

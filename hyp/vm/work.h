@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "hyp/list.h"
+#include "hyp/heap.h"
 #include "hyp/types.h"
 #include "hyp/vm/pcpu.h"
 
@@ -14,18 +14,19 @@ struct work {
 	/* Does a bounded piece, a millisecond at the very most. True: there is more to do at once.
 	 * No lock is held; never on two harts at a time. */
 	bool (*step)(struct work *work);
-	struct list link;
-	u64 due;    /* hart time from which on it is wanted, UINT64_MAX: it is not; atomic */
-	bool taken; /* a hart is at it */
+	struct heap_node node;
+	u64 due;    /* hart time from which on it is wanted, UINT64_MAX: it is not */
+	bool taken; /* a hart is at it, and it is not among the wanted */
 };
 
 /* Boot hart, before the first work_init(). */
 void work_start(void);
 
-/* Boot hart. Registers it; nobody wants it yet. */
+/* Boot hart. Nobody wants it yet. */
 void work_init(struct work *work, bool (*step)(struct work *work));
 
-/* Wants a step now, or at that hart time at the latest. Any hart, whatever locks it holds. */
+/* Wants a step now, or at that hart time at the latest. Any hart, locks held or
+ * not that rank below LOCK_WORK. */
 void work_ask(struct work *work);
 void work_ask_at(struct work *work, u64 time);
 
