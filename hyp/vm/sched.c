@@ -163,7 +163,8 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 	if (!soon)
 		trace(TRACE_WAKE, vcpu, hart->index);
 	if (vcpu->sched.queue == QUEUE_TIMED)
-		return 0; /* held back */
+		/* Held back: its hart sets its timer, on its way to a pick or now. */
+		return soon ? 0 : BIT(hart->index);
 	if (soon && hart->ready_count == 1)
 		return 0;
 	if (claim_idle(wanted, hart->index, &found))

@@ -284,7 +284,8 @@ u64 sched_count_active(const struct vcpu *vcpu, s32 change)
 	if (may_be_wanted(limited ? before : 0, limited ? 0 : before) ==
 	    may_be_wanted(limited ? after : 0, limited ? 0 : after))
 		return 0;
-	return sched.all;
+	/* On dedicated ones WFI never traps, and nobody disturbs them. */
+	return sched.all & ~load_mask(&sched.dedicated);
 }
 
 /* ---- For work ---- */
