@@ -63,10 +63,16 @@ include mk/tests.mk
 QEMU_COMMAND = $(QEMU) -machine $(MACHINE) -cpu $(CPU) -smp $(SMP) -m $(MEM) -nographic \
 	-bios $(or $(OPENSBI),default) -kernel $(OUT)/hartwood.bin -initrd $(BUNDLE_DTB) $(QEMU_ARGS)
 
-.PHONY: run debug bench
+.PHONY: run demo debug bench
 run: $(OUT)/hartwood.bin $(BUNDLE_DTB)
 	@echo "Starting $(BUNDLE) on $(SMP) harts. To leave QEMU, press Ctrl-A and then X."
 	@$(QEMU_COMMAND)
+
+# Three VMs on four harts.
+demo:
+	@echo 'Two Linux VMs and a real-time program. Press Ctrl-] and then a to see all three at once,'
+	@echo 'n for the next one alone, s for the shell of Hartwood, ? for what else there is.'
+	@$(MAKE) --no-print-directory run BUNDLE=dts/three.dts SMP=4
 
 debug: $(OUT)/hartwood.bin $(BUNDLE_DTB)
 	@echo "QEMU waits for gdb at :1234. In another terminal:"
@@ -114,7 +120,9 @@ distclean: check-build
 help:
 	@echo 'Targets'
 	@echo '  run           build all, boot BUNDLE on the emulated machine (first run: downloads)'
+	@echo '  demo          two Linux VMs and a real-time program side by side on 4 harts'
 	@echo '  test          every test; ends with "N passed, N failed"'
+	@echo '  soak          the tests that take longest, which test leaves out'
 	@echo '  hartwood      the hypervisor: $(OUT)/hartwood.bin (what plain make builds)'
 	@echo '  guests        what it runs: bare guests, Linux, U-Boot'
 	@echo '  bundle        BUNDLE as a blob to boot: $(BUNDLE_DTB)'

@@ -44,9 +44,13 @@ FORMATTED := $(sort $(shell find hyp platform firmware guests tests -name '*.[ch
 test_env := BUILD=$(BUILD) OUT=$(OUT) QEMU='$(QEMU)' OPENSBI='$(OPENSBI)' CROSS=$(CROSS)
 pytest := $(test_env) $(PYTHON) -B -m pytest -q -p no:cacheprovider --rootdir=tests -c /dev/null
 
-.PHONY: test check unit layering format-check
+.PHONY: test check soak unit layering format-check
 test check: $(OUT)/hartwood.bin $(guest_bins) $(bundles) $(unit_bins)
 	@$(pytest) -n 2 --dist loadgroup tests/unit $(wildcard tests/target) $(TESTS)
+
+# What takes too long for every day.
+soak: $(OUT)/hartwood.bin $(guest_bins) $(bundles)
+	@SOAK=1 $(pytest) -n 2 --dist loadgroup tests/target $(TESTS)
 
 unit: $(unit_bins)
 	@$(pytest) -n 2 --dist loadgroup tests/unit $(TESTS)

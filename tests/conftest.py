@@ -6,6 +6,7 @@ one of pytest's (cmocka.py). Target tests get the `boot` fixture, which starts m
 their end. The run closes with one line of counts.
 """
 
+import os
 import pathlib
 import re
 
@@ -58,6 +59,15 @@ def is_worker(config):
     return hasattr(config, "workerinput")
 
 
+def pytest_collection_modifyitems(config, items):
+    """Without SOAK=1 in the environment the longest are left out, with it all others."""
+    soak = os.environ.get("SOAK", "") not in ("", "0")
+    left_out = [item for item in items if (item.get_closest_marker("soak") is not None) != soak]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session):
     # A run in which nothing passed or failed has tested nothing.
@@ -78,4 +88,5 @@ def pytest_unconfigure(config):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): runs on one worker with its group")
+    config.addinivalue_line("markers", "soak: takes long; only `make soak` runs it")
     pathlib.Path(hartwood.LOGS).mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,13 @@
     machine.sendline("echo $((6 * 7))")
     machine.expect("42")
 
+Where several VMs share the line, the keys behind the escape key choose whose it is, and one may be
+the hypervisor's own shell:
+
+    machine.focus("1", "linux-b")
+    machine.to_shell()
+    assert machine.vms()["linux-b"]["state"] == "running"
+
 `boot` is a fixture of conftest.py. Everything that the machine prints goes to a log in
 build/test-logs/; a failed expectation shows the end of it. No machine outlives its test, its
 `lifetime` or the process that started it.
@@ -64,14 +71,32 @@ def cells(value):
     return f"<{value >> 32:#x} {value & 0xffffffff:#x}>"
 
 
-def vm_source(name, kernel, cpus=1, memory=64 << 20, ramdisk=None, bootargs=None, more=""):
-    """A node for /vms; `more` is added to it as it stands."""
+def properties(values):
+    """Properties as they stand in a source: rt_budget=500 becomes "rt-budget = <500>;". Texts,
+    numbers, lists of either, and True for a property without a value."""
+    lines = []
+    for key, value in values.items():
+        name = key.replace("_", "-")
+        if value is True:
+            lines.append(f"{name};")
+            continue
+        items = value if isinstance(value, (list, tuple)) else [value]
+        if isinstance(items[0], str):
+            lines.append(f"{name} = " + ", ".join(f'"{item}"' for item in items) + ";")
+        else:
+            lines.append(f"{name} = <" + " ".join(f"{item:#x}" for item in items) + ">;")
+    return " ".join(lines)
+
+
+def vm_source(name, kernel, cpus=1, memory=64 << 20, ramdisk=None, bootargs=None, more="",
+              **others):
+    """A node for /vms; `more` is added to it as it stands, others go to properties()."""
     lines = [f"cpus = <{cpus}>;", f"memory = {cells(memory)};", f'kernel = "{kernel}";']
     if ramdisk:
         lines.append(f'ramdisk = "{ramdisk}";')
     if bootargs is not None:
         lines.append(f'bootargs = "{bootargs}";')
-    return f"{name} {{ {' '.join(lines)} {more} }};\n"
+    return f"{name} {{ {' '.join(lines)} {properties(others)} {more} }};\n"
 
 
 def image_source(name, path, kind="kernel", system="linux"):
@@ -80,10 +105,16 @@ def image_source(name, path, kind="kernel", system="linux"):
             f'compression = "none"; data = /incbin/("{path}"); }};\n')
 
 
-def bundle_source(images, vms):
-    """images and vms: lists of what image_source() and vm_source() give."""
-    return ('/dts-v1/;\n/ {\ndescription = "test";\nimages {\n' + "".join(images) +
-            "};\nvms {\n" + "".join(vms) + "};\n};\n")
+def bundle_source(images, vms, slice_us=None, escape_key=None):
+    """images and vms: lists of what image_source() and vm_source() give. The scheduler's slice is
+    in microseconds, the escape key a control character's code."""
+    settings = ""
+    if slice_us is not None:
+        settings += f"scheduler {{ slice = <{slice_us}>; }};\n"
+    if escape_key is not None:
+        settings += f"console {{ escape-key = <{escape_key}>; }};\n"
+    return ('/dts-v1/;\n/ {\ndescription = "test";\n' + settings + "images {\n" +
+            "".join(images) + "};\nvms {\n" + "".join(vms) + "};\n};\n")
 
 
 def bundle(path, kernel, ramdisk=None, system="linux", **vm):
@@ -93,6 +124,23 @@ def bundle(path, kernel, ramdisk=None, system="linux", **vm):
         images.append(image_source("ramdisk", ramdisk, kind="ramdisk"))
         vm["ramdisk"] = "ramdisk"
     return compile_dts(bundle_source(images, [vm_source("guest", "kernel", **vm)]), path)
+
+
+def bundle_of(path, vms, **settings):
+    """A bundle of many VMs: a dictionary for each, with its "name", the "guest" of guests/ that it
+    runs or "linux", and what else vm_source() takes. settings go to bundle_source()."""
+    images, nodes = {}, []
+    for vm in vms:
+        vm = dict(vm)
+        name, kernel = vm.pop("name"), vm.pop("guest")
+        if kernel == "linux":
+            images[kernel] = image_source(kernel, LINUX)
+            images["initrd"] = image_source("initrd", INITRD, kind="ramdisk")
+            vm["ramdisk"] = "initrd"
+        else:
+            images[kernel] = image_source(kernel, guest(kernel))
+        nodes.append(vm_source(name, kernel, **vm))
+    return compile_dts(bundle_source(list(images.values()), nodes, **settings), path)
 
 
 def linux_bundle(path, bootargs="", commands=None, cpus=2, memory=512 << 20, **vm):
@@ -141,6 +189,48 @@ def device_tree(smp=2, mem="1G", cpu="rv64", machine="virt", args=()):
                               stdout=subprocess.PIPE, text=True, check=True).stdout
     finally:
         blob.unlink(missing_ok=True)
+
+
+# ---- what the shell shows --------------------------------------------------------------------
+
+ESCAPE = "\x1d"
+SHELL_PROMPT = "hartwood> "
+# The prompt of an empty line, with the cursor behind it.
+SHELL_EMPTY = re.compile(r"hartwood> \x1b\[K\r\x1b\[10C")
+
+
+def render(text):
+    """The lines of a text as a wide terminal shows them: what was overwritten or erased is gone."""
+    lines, line, column = [], [], 0
+    for token in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|[\s\S]", text):
+        if token == "\n":
+            lines.append("".join(line).rstrip())
+            line, column = [], 0
+        elif token == "\r":
+            column = 0
+        elif token == "\b":
+            column = max(0, column - 1)
+        elif token.startswith("\x1b"):
+            count = int(re.sub(r"\D.*", "", token[2:]) or 1)
+            if token.endswith("K"):
+                del line[column:]
+            elif token.endswith("C"):
+                column += count
+            elif token.endswith("D"):
+                column = max(0, column - count)
+        elif token >= " ":
+            line += " " * (column + 1 - len(line))
+            line[column] = token
+            column += 1
+    return lines + ["".join(line).rstrip()]
+
+
+def table(lines, columns):
+    """The rows of a table of the shell's, its head and what belongs to a row left out, as
+    dictionaries: the columns are words, but for the last."""
+    names = columns.split()
+    rows = [line.split(None, len(names) - 1) for line in lines[1:] if not line.startswith("    ")]
+    return [dict(zip(names, row)) for row in rows]
 
 
 # ---- the machine -----------------------------------------------------------------------------
@@ -218,6 +308,66 @@ class Machine:
         self.expect(mark + r"\r\n", timeout)
         match = self.expect(mark + r" (\d+)\r\n", timeout)
         return self.child.before.replace("\r\n", "\n"), int(match.group(1))
+
+    def focus(self, key, name, timeout=None):
+        """The escape key and another: whose line it is from then on is said in brackets."""
+        self.send(ESCAPE + key)
+        self.expect_exact(f"[{name}]", timeout)
+
+    def to_shell(self, timeout=None):
+        """The line to the hypervisor's shell, at an empty prompt."""
+        self.send(ESCAPE + "s")
+        self.expect(SHELL_EMPTY, timeout)
+
+    def shell(self, line, timeout=None):
+        """Runs a command of the hypervisor's shell, from an empty prompt to the next; gives the
+        lines that it has printed. Messages that come meanwhile are not among them."""
+        self.sendline(line)
+        text = SHELL_PROMPT
+        while True:
+            self.expect(SHELL_EMPTY, timeout)
+            text += self.child.before
+            lines = render(text)
+            # A message makes the prompt come again, before the command's first letter too.
+            if SHELL_PROMPT + line in lines[:-1]:
+                break
+            text += self.child.after
+        begin = len(lines) - 1 - lines[::-1].index(SHELL_PROMPT + line)
+        return [shown for shown in lines[begin + 1:]
+                if shown and not shown.startswith("hartwood: ")]
+
+    def vms(self):
+        """What `vm list` shows, by name."""
+        rows = table(self.shell("vm list"), "id vm state cpus mib end")
+        return {row["vm"]: row for row in rows}
+
+    def vcpus(self, vm=""):
+        """What `vcpu list` shows, by "VM/number"; of those that have run, with moves too."""
+        lines = self.shell(f"vcpu list {vm}".rstrip())
+        found = {row["vcpu"]: row for row in
+                 table(lines, "vcpu state hart runs stolen waits exits")}
+        for line in lines:
+            name = line.split()[0]
+            match = re.search(r"given a hart (\d+) times, moved (\d+) times", line)
+            if name in found:
+                last = found[name]
+            elif match:
+                last.update(picks=int(match.group(1)), moves=int(match.group(2)))
+        return found
+
+    def free_kib(self):
+        """How much of the machine's memory is free."""
+        for line in self.shell("memory"):
+            match = re.match(r" *(\d+) of \d+ KiB are free", line)
+            if match:
+                return int(match.group(1))
+        raise AssertionError(self.tail())
+
+    def until(self, holds, what, timeout=None):
+        """Asks again and again."""
+        end = time.monotonic() + self._limit(timeout)
+        while not holds():
+            assert time.monotonic() < end, f"{self.name}: not {what}\n{self.tail()}"
 
     def wait_end(self, timeout=None):
         """Waits until QEMU ends by itself; gives its exit status."""

@@ -15,7 +15,7 @@
  *	beat 1000: missed 0, worst 214 insns (3 ticks), mean 212 insns (2 ticks)
  *	total 10000: ...
  *
- * What is exact. Without QEMU's -icount there is just the time CSR: ticks, and `-` for insns. With
+ * What is exact. Without QEMU's -icount there is just the time CSR, and lines have ticks only. With
  * `-icount shift=0` the clock advances by a nanosecond for each instruction of the whole machine,
  * and instret counts these too (idle time only moves the clock), so the two together give lateness
  * to the instruction: from the handler on, instret counts up to the next edge of the clock, and the
@@ -116,16 +116,18 @@ static void merge(struct record *into, const struct record *from)
 
 static void report(const char *kind, u64 number, const struct record *record)
 {
-	char worst[24] = "-", mean[24] = "-";
 	u64 beats = record->beats ? record->beats : 1;
+	u64 mean_ticks = (record->sum_ticks + beats / 2) / beats;
+	u64 mean_insns = (record->sum_insns + beats / 2) / beats;
 
-	if (insns_per_tick) {
-		format_to(worst, sizeof(worst), "%lu", record->worst_insns);
-		format_to(mean, sizeof(mean), "%lu", (record->sum_insns + beats / 2) / beats);
-	}
-	print("%s %lu: missed %lu, worst %s insns (%lu ticks), mean %s insns (%lu ticks)\n", kind,
-	      number, record->missed, worst, record->worst_ticks, mean,
-	      (record->sum_ticks + beats / 2) / beats);
+	if (insns_per_tick)
+		print("%s %lu: missed %lu, worst %lu insns (%lu ticks), mean %lu insns (%lu "
+		      "ticks)\n",
+		      kind, number, record->missed, record->worst_insns, record->worst_ticks,
+		      mean_insns, mean_ticks);
+	else
+		print("%s %lu: missed %lu, worst %lu ticks, mean %lu ticks\n", kind, number,
+		      record->missed, record->worst_ticks, mean_ticks);
 }
 
 /* Sleeps until the timer rings, sets it to the next moment, and gives the one at which the handler

@@ -308,6 +308,11 @@ void console_set_escape(int key)
 	lock_release(&ui.lock);
 }
 
+int console_escape(void)
+{
+	return ui.escape; /* constant after boot */
+}
+
 enum status console_attach(struct guest_console *result)
 {
 	hpa_t output, rest;

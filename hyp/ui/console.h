@@ -25,6 +25,7 @@ void console_init(void);
 
 /* A control character, 1 to 31; 0: there is no escape. Boot hart. */
 void console_set_escape(int key);
+int console_escape(void);
 
 /* Prepares a console for the next VM. STATUS_NO_MEMORY. Boot hart. */
 enum status console_attach(struct guest_console *console) MUST_CHECK;

@@ -11,8 +11,10 @@
 #include "hyp/hw.h"
 #include "hyp/ui/console_internal.h"
 
-/* Bytes in one go, so that an interrupt on a guest's hart stays short. */
-#define DRAIN_MAX 2048
+/* Bytes in one go, so that an interrupt on a guest's hart stays short. The firmware's console may
+ * wait for each of them, which takes 87 us at 115200 baud. */
+#define DRAIN_MAX	   512
+#define DRAIN_MAX_FIRMWARE 32
 
 #define ERASE_LINE "\r\x1b[K"
 #define CANCEL	   "\x18" /* ends a control sequence without effect */
@@ -183,8 +185,10 @@ static bool is_left_locked(size_t budget)
 
 void console_drain_locked(void)
 {
-	size_t budget = ui.closing ? SIZE_MAX : DRAIN_MAX;
+	size_t budget = hw_console_needs_polling() ? DRAIN_MAX_FIRMWARE : DRAIN_MAX;
 
+	if (ui.closing)
+		budget = SIZE_MAX;
 	while (budget && send_next_locked(&budget))
 		;
 	if (is_left_locked(budget))

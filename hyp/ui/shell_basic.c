@@ -32,13 +32,22 @@ static const struct shell_command *nth_command(u64 number)
 	return c;
 }
 
+static void help_end(void)
+{
+	int escape = console_escape();
+
+	shell_print("\"help COMMAND\" says more, and TAB completes.");
+	if (escape)
+		shell_print("Ctrl-%c and then ? lists the keys that lead from console to console.",
+			    escape + '@');
+}
+
 static enum shell_result help_all(struct shell_call *call, const struct shell_command *c)
 {
 	char buffer[SHELL_COLUMNS];
 
 	if (!c) {
-		shell_print(
-			"\"help COMMAND\" says more. TAB completes. Ctrl-] ? helps on the line.");
+		help_end();
 		return SHELL_DONE;
 	}
 	usage(c, buffer, sizeof(buffer));

@@ -79,7 +79,7 @@ static enum shell_result harts(struct shell_call *call)
 	u64 span;
 
 	if (!call->step)
-		shell_print_head("%4s %18s %7s  %-28s %s", "HART", "ID", "IDLE", "RUNS", "");
+		shell_print_head("%4s %18s %7s  %s", "HART", "ID", "IDLE", "RUNS");
 	if (hart >= hw_machine()->hart_count)
 		return SHELL_DONE;
 	/* vCPUs are never given back, so what was read stays valid. */
@@ -166,14 +166,14 @@ static const struct shell_command commands[] = {
 	},
 	{
 		.name = "harts",
-		.help = "what runs on each hart, and how idle it was since last asked",
+		.help = "what each hart runs, and how idle it was",
 		.example = "harts",
 		.step = harts,
 	},
 	{
 		.name = "interrupts",
 		.arguments = "[VM]",
-		.help = "interrupts of the machine and of VMs' controllers",
+		.help = "host interrupts, and VMs' controllers",
 		.example = "interrupts web",
 		.takes = {SHELL_VM},
 		.argc_max = 1,

@@ -86,6 +86,11 @@ static void list_vcpu(struct guest *guest, unsigned id)
 		    TENTHS_(look_permille(look.waiting, look.span)),
 		    (unsigned long long)per_second(look.exit_total, look.span));
 	print_causes(&look);
+	if (vcpu->pick_count)
+		shell_print(
+			"      since it started: given a hart %llu times, moved %llu times",
+			(unsigned long long)__atomic_load_n(&vcpu->pick_count, __ATOMIC_RELAXED),
+			(unsigned long long)__atomic_load_n(&vcpu->move_count, __ATOMIC_RELAXED));
 }
 
 /* number: the vCPU. */
@@ -255,7 +260,7 @@ static const struct shell_command commands[] = {
 		.name = "vcpu",
 		.sub = "list",
 		.arguments = "[VM]",
-		.help = "vCPUs, and what they did since they were last listed",
+		.help = "vCPUs, and what they did since the last look",
 		.example = "vcpu list web",
 		.takes = {SHELL_VM},
 		.argc_max = 1,
@@ -263,7 +268,7 @@ static const struct shell_command commands[] = {
 	},
 	{
 		.name = "top",
-		.help = "who uses the harts, every second until a key is pressed",
+		.help = "who uses the harts; any key ends it",
 		.example = "top",
 		.step = show_top,
 	},

@@ -226,7 +226,7 @@ static const struct shell_command commands[] = {
 	{
 		.name = "vm",
 		.sub = "list",
-		.help = "all VMs: state, vCPUs, memory, how they ended last",
+		.help = "all VMs: state, vCPUs, memory, last end",
 		.example = "vm list",
 		.step = list,
 	},

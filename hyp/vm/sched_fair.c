@@ -20,12 +20,12 @@
  */
 #include "hyp/vm/sched_internal.h"
 
-/* How far a vCPU that comes to a hart may be off the hart's time, in slices of its own or of the
- * hart as a whole, whichever is longer. */
+/* A hart's scale is left alone up to OFF_MAX slices off, leans by one part in LEAN from there on,
+ * and is never further off than LEAN slices; nor is a vCPU that comes there. (Closer bounds cut off
+ * what is owed to heavy vCPUs whose neighbours sleep and wake.) Who wakes keeps a debt of OFF_MAX.
+ */
 #define OFF_MAX 4
-/* A hart's scale is left alone up to OFF_MAX slices off, leans by one part in so many from there
- * on, and is never further off than so many slices. */
-#define LEAN 64
+#define LEAN	64
 /* The first request after a wait is this much shorter, hence due earlier: who waited for an
  * interrupt and has little to do gets to it soon, and what it uses is accounted for all the same.
  */
@@ -154,7 +154,7 @@ static void join_empty(struct hart *hart, struct vcpu *vcpu, enum arrival arriva
 static void join_others(struct hart *hart, struct vcpu *vcpu, enum arrival arrival)
 {
 	u64 now = hart->virtual_now;
-	u64 off = OFF_MAX * max_u64(slice_of(vcpu), unit_of(hart->weight));
+	u64 off = LEAN * max_u64(slice_of(vcpu), unit_of(hart->weight));
 
 	if (arrival == ARRIVE_NEW)
 		vcpu->sched.start = now;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hart takes ready vCPUs from others: any when it has nothing to run, and one from the hart most
- * behind when its own virtual time is ahead of that one's by more than a slice. Nobody pushes: who
+ * behind when its own virtual time is ahead of that one's by about a slice. Nobody pushes: who
  * has too little to do has the time to look.
  *
  * A vCPU on its way is READY and in no queue, at home where it goes; who stops or parks it then
@@ -103,13 +103,22 @@ static u64 victims_of(const struct hart *hart)
 		       : load_mask(&sched.stealable) & ~BIT(hart->index);
 }
 
+/* By more than a slice of the one of the two that has more to do. */
+static bool is_far_behind(const struct hart *victim, const struct hart *hart)
+{
+	u64 weight = max_u64(__atomic_load_n(&hart->published_weight, __ATOMIC_RELAXED),
+			     __atomic_load_n(&victim->published_weight, __ATOMIC_RELAXED));
+
+	return weight && lag_of(victim, hart) > (s64)fair_virtual(sched.slice, weight);
+}
+
 bool steal_for_balance(struct hart *hart)
 {
 	u64 victims = victims_of(hart);
-	u64 weight = __atomic_load_n(&hart->published_weight, __ATOMIC_RELAXED);
-	struct hart *victim = victims && weight ? most_behind(hart, victims) : NULL;
+	struct hart *victim = victims ? most_behind(hart, victims) : NULL;
 
-	if (!victim || lag_of(victim, hart) <= (s64)fair_virtual(sched.slice, weight))
+	if (!victim || !__atomic_load_n(&hart->published_weight, __ATOMIC_RELAXED) ||
+	    !is_far_behind(victim, hart))
 		return false;
 	struct vcpu *vcpu = take_from(victim, hart, LOOK_MAX);
 

@@ -203,3 +203,24 @@ static inline int setup_guests(void **state)
 		make_guest(i, names[i]);
 	return 0;
 }
+
+/* A shell that only counts how often it is asked for a step. */
+static struct work shell_work;
+static unsigned shell_steps;
+
+static inline bool shell_step(struct work *work)
+{
+	(void)work;
+	shell_steps++;
+	return false;
+}
+
+/* Three VMs and that shell. */
+static inline int setup_with_shell(void **state)
+{
+	setup_guests(state);
+	shell_steps = 0;
+	work_init(&shell_work, shell_step);
+	console_set_shell(&shell_work);
+	return 0;
+}

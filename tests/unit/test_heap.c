@@ -146,8 +146,9 @@ static void no_operation_takes_more_than_a_few_steps_for_each_doubling(void **st
 		for (unsigned i = 0; i < NODE_MAX; i++) {
 			u64 before = heap.steps;
 
-			insert(i, order == 0 ? i : order == 1 ? NODE_MAX - i
-							      : fake_random_below(&seed, 1000));
+			insert(i, order == 0   ? i
+				  : order == 1 ? NODE_MAX - i
+					       : fake_random_below(&seed, 1000));
 			worst = heap.steps - before > worst ? heap.steps - before : worst;
 		}
 		for (unsigned i = 0; i < NODE_MAX; i++) {

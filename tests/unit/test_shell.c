@@ -79,7 +79,14 @@ static void every_command_has_help_and_an_example(void **state)
 		snprintf(line, sizeof(line), "help %s", commands[i]);
 		assert_says_part(line, "\n  for example: ");
 	}
+	/* All of it fits. */
+	assert_null(strchr(all, '~'));
 	free(all);
+	assert_says_part("help", "\nCtrl-] and then ? lists ");
+	console_set_escape(1);
+	assert_says_part("help", "\nCtrl-A and then ? lists ");
+	console_set_escape(0);
+	assert_null(strstr(say("help"), "Ctrl-"));
 	assert_says("help vm pause", "vm pause NAME\n  let it and its clock stand still\n"
 				     "  for example: vm pause web\n");
 	assert_says("help nothing", "there is no such command; \"help\" lists them\n");
