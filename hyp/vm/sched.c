@@ -159,7 +159,8 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 	u64 wanted = is_rt(vcpu) ? BIT(hart->index) : harts_of(vcpu);
 
 	if (vcpu->sched.queue == QUEUE_TIMED)
-		return 0; /* held back */
+		/* Held back: its hart sets its timer, on its way to a pick or now. */
+		return soon ? 0 : BIT(hart->index);
 	if (soon && hart->ready_count == 1)
 		return 0;
 	if (sched_claim_idle(wanted, hart->index, &found))

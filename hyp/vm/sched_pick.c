@@ -159,7 +159,7 @@ static u64 find_harts_for(const struct heap *heap, unsigned preferred)
  * now. Looks through the queue only while harts are idle that none of these, mostly, may use. */
 static u64 kick_left_over(const struct hart *hart)
 {
-	if (!hart->ready_count || !(load_mask(&sched.idle) & ~load_mask(&sched.dedicated)))
+	if (!hart->movable_count || !(load_mask(&sched.idle) & ~load_mask(&sched.dedicated)))
 		return 0;
 	return find_harts_for(&hart->eligible, hart->index) |
 	       find_harts_for(&hart->pending, hart->index);

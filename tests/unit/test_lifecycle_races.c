@@ -240,6 +240,22 @@ static void a_vcpu_begins_without_a_wait_from_the_life_before(void **state)
 	assert_int_equal(vcpu->leave, 0);
 }
 
+static void a_life_has_used_no_time_when_it_begins(void **state)
+{
+	(void)state;
+	live_start_with(1, 0);
+	guest = live_create_running(1, no_code)->guest;
+	pick_on(0);
+	fake_advance_time(1000);
+	exit_on(0);
+	assert_int_equal(guest_stop(guest), STATUS_OK);
+	do_all_work();
+	assert_int_equal(guest_start(guest), STATUS_OK);
+	live_load(&live.vms[0]);
+	assert_int_equal(sched_get_times(guest->vcpus[0]).run, 0);
+	assert_int_equal(guest->vcpus[0]->pick_count, 0);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * VMs that need each other.
  */
@@ -270,6 +286,7 @@ int main(void)
 		cmocka_unit_test(
 			a_vcpu_that_stops_during_a_pause_neither_hides_the_resume_nor_turns_the_clock),
 		cmocka_unit_test(a_vcpu_begins_without_a_wait_from_the_life_before),
+		cmocka_unit_test(a_life_has_used_no_time_when_it_begins),
 		cmocka_unit_test(who_needs_a_vm_that_is_just_ending_has_it_started_again),
 	};
 
