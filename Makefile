@@ -70,8 +70,8 @@ run: $(OUT)/hartwood.bin $(BUNDLE_DTB)
 
 # Three VMs on four harts.
 demo:
-	@echo 'Two Linux VMs and a real-time program. Press Ctrl-] and then a to see all three at once,'
-	@echo 'n for the next one alone, s for the shell of Hartwood, ? for what else there is.'
+	@echo 'Two Linux VMs and a real-time program. Press Ctrl-] and then n to see one of them alone,'
+	@echo 'a for all of them, s for the shell of Hartwood, ? for what else there is.'
 	@$(MAKE) --no-print-directory run BUNDLE=dts/three.dts SMP=4
 
 debug: $(OUT)/hartwood.bin $(BUNDLE_DTB)

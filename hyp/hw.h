@@ -184,6 +184,9 @@ void hw_hfence_vvma_asid_address(gva_t address, u64 asid);
 /* Makes this hart's fetches see all stores it has seen so far. */
 void hw_fence_i(void);
 
+/* Gives up the reservation that an LR has made on this hart, whoever executed it. */
+void hw_drop_reservation(void);
+
 /* ------------------------------------------------------------------------------------------------
  * Floating-point and vector registers. The unit must be on in sstatus. The buffers are laid out
  * as the implementation likes; sizes are HW_FP_SIZE and hw_vector_size().

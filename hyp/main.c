@@ -138,6 +138,8 @@ void hyp_init(void)
 	make_vms();
 	shell_init(hw_machine()->bundle ? &bundle : NULL);
 	trace_commands_init();
+	if (bundle.show_all && console_show_all() != STATUS_OK)
+		log_error("console: there is no VM to show");
 	start_vms();
 }
 

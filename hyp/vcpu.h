@@ -173,12 +173,13 @@ struct vcpu {
 	u64 pick_count;	  /* times it was given a hart */
 	u64 move_count;	  /* of these, times it was another one than before */
 
-	/* Where it wants to be told of stolen time; this vCPU's hart alone (vm/steal.c). */
-	bool steal_on;
-	gpa_t steal_area;
+	/* Where it wants to be told of stolen time (sbi/sta.c, vm/steal.c); by its own hart alone.
+	 */
+	bool steal_on, steal_preempted; /* the area exists; and says that it is preempted */
 	u32 steal_sequence;
-	u64 steal_told;	 /* ready_time that the area shows */
-	bool steal_flag; /* the area says: preempted */
+	gpa_t steal_area;
+	u64 steal_base; /* ready_time when it asked */
+	u64 steal_told; /* ready_time up to which the area counts */
 
 	u64 exit_count[EXIT_COUNT_MAX];
 

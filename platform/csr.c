@@ -77,6 +77,13 @@ void hw_fence_i(void)
 	__asm__ volatile("fence.i" : : : "memory");
 }
 
+void hw_drop_reservation(void)
+{
+	u64 scratch;
+
+	__asm__ volatile("sc.d zero, zero, (%0)" : : "r"(&scratch) : "memory");
+}
+
 /* PAUSE of Zihintpause: elsewhere a fence that orders nothing. */
 void hw_pause(void)
 {

@@ -72,6 +72,7 @@ struct bundle {
 	unsigned image_count;
 
 	u32 escape_key; /* a control character, 0: none */
+	bool show_all;	/* the console shows all VMs at first */
 	u64 slice;	/* the scheduler's, in timebase ticks; 0: its default */
 
 	struct store vm_store, image_store; /* behind vms and images */

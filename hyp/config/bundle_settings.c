@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the bundle says about the hypervisor itself: /console and /scheduler. Owns
- * bundle->escape_key and bundle->slice. A mistake here is an error that stops nothing: the default
- * takes its place.
+ * bundle->escape_key, show_all and slice. A mistake here is an error that stops nothing: the
+ * defaults take its place.
  */
 #include "hyp/config/bundle_internal.h"
 
@@ -11,6 +11,7 @@
 
 struct console_node {
 	u32 escape_key;
+	u32 show; /* a number of show_words */
 };
 
 struct scheduler_node {
@@ -40,11 +41,17 @@ static bool check_slice(struct bundle_parser *parser, const struct bundle_proper
 	return true;
 }
 
+static const char *const show_words[] = {"one", "all", NULL};
+
 static const struct bundle_property console_properties[] = {
 	{"escape-key", BUNDLE_TYPE_U32, offsetof(struct console_node, escape_key),
 	 BUNDLE_ESCAPE_KEY, NULL, check_escape_key, "0x1d",
 	 "The control character, 1 to 31, that speaks to the console and not to the VM: 0x1d is "
 	 "Ctrl-]. 0: none does."},
+	{"show", BUNDLE_TYPE_CHOICE, offsetof(struct console_node, show), 0, show_words, NULL,
+	 "one",
+	 "What the console shows at first: `one`, the first VM that starts by itself, or `all` of "
+	 "them, line by line with their names."},
 };
 
 static const struct bundle_property scheduler_properties[] = {
@@ -66,8 +73,10 @@ void bundle_parse_console(struct bundle_parser *parser, int node)
 	parser->parent = bundle_console_schema.node;
 	parser->failed = false;
 	bundle_read_node(parser, node, &bundle_console_schema, &console);
-	if (!parser->failed)
-		parser->bundle->escape_key = console.escape_key;
+	if (parser->failed)
+		return;
+	parser->bundle->escape_key = console.escape_key;
+	parser->bundle->show_all = console.show != 0;
 }
 
 void bundle_parse_scheduler(struct bundle_parser *parser, int node)

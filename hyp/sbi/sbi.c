@@ -39,7 +39,7 @@ void sbi_light_saved(struct vcpu *vcpu)
 }
 
 static const struct sbi_extension *const extensions[] = {
-	&sbi_hsm, &sbi_srst, &sbi_dbcn, &sbi_susp, &sbi_legacy,
+	&sbi_hsm, &sbi_srst, &sbi_dbcn, &sbi_susp, &sbi_sta, &sbi_legacy,
 };
 
 static const struct sbi_extension *find(u64 eid)

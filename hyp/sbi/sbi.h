@@ -108,7 +108,7 @@ __attribute__((noipa)) struct sbi_ret sbi_time_call(SBI_LIGHT_ARGS);
 __attribute__((noipa)) struct sbi_ret sbi_ipi_call(SBI_LIGHT_ARGS);
 __attribute__((noipa)) struct sbi_ret sbi_rfence_call(SBI_LIGHT_ARGS);
 
-extern const struct sbi_extension sbi_hsm, sbi_srst, sbi_dbcn, sbi_susp, sbi_legacy;
+extern const struct sbi_extension sbi_hsm, sbi_srst, sbi_dbcn, sbi_susp, sbi_sta, sbi_legacy;
 
 #define SBI_EID_LEGACY_FIRST 0x0
 #define SBI_EID_LEGACY_LAST  0x8
@@ -120,3 +120,4 @@ extern const struct sbi_extension sbi_hsm, sbi_srst, sbi_dbcn, sbi_susp, sbi_leg
 #define SBI_EID_SRST	     0x53525354
 #define SBI_EID_DBCN	     0x4442434E
 #define SBI_EID_SUSP	     0x53555350
+#define SBI_EID_STA	     0x535441

@@ -13,7 +13,7 @@
 
 /* Bytes in one go, so that an interrupt on a guest's hart stays short. The firmware's console may
  * wait for each of them, which takes 87 us at 115200 baud. */
-#define DRAIN_MAX	   2048
+#define DRAIN_MAX	   512
 #define DRAIN_MAX_FIRMWARE 32
 
 #define ERASE_LINE "\r\x1b[K"

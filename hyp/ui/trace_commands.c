@@ -102,30 +102,29 @@ static enum shell_result trace_off(struct shell_call *call)
 	return SHELL_DONE;
 }
 
-/* A hart a line. */
+#define STATUS_HARTS 4 /* a step */
+
 static enum shell_result trace_status(struct shell_call *call)
 {
-	u64 first = (u64)call->step * SHELL_STEP_LINES / 2;
 	unsigned hart_count = hw_machine()->hart_count;
+	unsigned hart = call->step * STATUS_HARTS;
 
+	if (!ring_kib()) {
+		shell_print("Tracing has never been on.");
+		return SHELL_DONE;
+	}
 	if (call->step == 0) {
-		if (!ring_kib()) {
-			shell_print("Tracing has never been on.");
-			return SHELL_DONE;
-		}
 		shell_print("Tracing is %s, with %llu KiB a hart.",
 			    observe_has(OBSERVE_TRACE) ? "on" : "off", (ull)ring_kib());
 		shell_print_head("hart      events        lost");
 	}
-	for (unsigned i = (unsigned)first; i < first + SHELL_STEP_LINES / 2; i++) {
-		if (i >= hart_count)
-			return SHELL_DONE;
-		u64 oldest = trace_oldest(i);
+	for (unsigned end = hart + STATUS_HARTS; hart < end && hart < hart_count; hart++) {
+		u64 oldest = trace_oldest(hart);
 
-		shell_print("%4u %11llu %11llu", i, (ull)(trace_end(i) - oldest),
-			    (ull)(oldest - trace_first(i)));
+		shell_print("%4u %11llu %11llu", hart, (ull)(trace_end(hart) - oldest),
+			    (ull)(oldest - trace_first(hart)));
 	}
-	return SHELL_MORE;
+	return hart < hart_count ? SHELL_MORE : SHELL_DONE;
 }
 
 /* Recording ends, or it would overtake what is being read. */

@@ -108,6 +108,7 @@ struct guest {
 	u64 paused_at;	       /* while PAUSED: hart time at which its clock stopped */
 	bool resume_asked;     /* while PAUSED */
 	unsigned active_count; /* vCPUs that are not OFF */
+	unsigned asking_count; /* calls that tell its vCPUs, one by one, to leave */
 	struct work work;
 
 	/* For steps of its work alone. */

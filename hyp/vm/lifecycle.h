@@ -27,6 +27,12 @@ void lifecycle_ask_queued(void);
  * much RAM; STATUS_NO_MEMORY. */
 enum status guest_reset_parts(struct guest *guest) MUST_CHECK;
 
+/* Makes every vCPU leave for good. Once the VM is ENDING, before end_asking(). No lock held. */
+void lifecycle_drive_out(struct guest *guest);
+/* Who has counted itself in asking_count is done: no step goes on to the VM's next state before, or
+ * what is meant for this one would reach vCPUs of the next. No lock held. */
+void lifecycle_end_asking(struct guest *guest);
+
 /* Part of vm_ops; see there. */
 void guest_end(struct vm *vm, enum vm_end end, const char *reason);
 
@@ -37,6 +43,10 @@ enum status guest_start_vcpu(struct vcpu *vcpu, u64 pc, u64 opaque) MUST_CHECK;
 
 /* One of its vCPUs has gone OFF, for whatever reason. */
 void guest_vcpu_left(struct guest *guest);
+
+/* One of its vCPUs has left its hart while the VM may not run: if that is because of a pause, the
+ * guest's clock stops now. Before anybody can see that the vCPU has left. */
+void guest_stop_clock(struct guest *guest);
 
 /* One of its vCPUs has parked itself. */
 void guest_vcpu_parked(struct guest *guest);

@@ -32,7 +32,7 @@ static void turn_off_locked(struct guest *guest)
 	lifecycle_set_state_locked(guest, GUEST_OFF);
 }
 
-static void drive_out(struct guest *guest)
+void lifecycle_drive_out(struct guest *guest)
 {
 	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
 		struct vcpu *vcpu = guest->vcpus[i];
@@ -51,16 +51,26 @@ static bool take_end_locked(struct guest *guest, enum vm_end end, const char *re
 
 	guest->end = end;
 	guest->reason = reason;
-	if (alive)
+	if (alive) {
+		guest->asking_count++;
 		lifecycle_set_state_locked(guest, GUEST_ENDING);
+	}
 	return alive;
+}
+
+void lifecycle_end_asking(struct guest *guest)
+{
+	lock_acquire(&guest->lock);
+	guest->asking_count--;
+	lock_release(&guest->lock);
+	work_ask(&guest->work);
 }
 
 static void leave_life(struct guest *guest, enum vm_end end, const char *reason)
 {
 	log_guest(&guest->vm.log, "%s: %s: %s", guest->vm.name, end_words[end], reason);
-	drive_out(guest);
-	work_ask(&guest->work);
+	lifecycle_drive_out(guest);
+	lifecycle_end_asking(guest);
 }
 
 void guest_end(struct vm *vm, enum vm_end end, const char *reason)
@@ -80,10 +90,15 @@ void guest_vcpu_left(struct guest *guest)
 	lock_acquire(&guest->lock);
 	unsigned left = --guest->active_count;
 	enum guest_state state = guest->state;
+	bool resume = guest->resume_asked;
 
 	lock_release(&guest->lock);
-	if (left != 0)
+	if (left != 0) {
+		/* It may be the last one that a resume waits for. */
+		if (state == GUEST_PAUSED && resume)
+			work_ask(&guest->work);
 		return;
+	}
 	if (state == GUEST_ENDING)
 		work_ask(&guest->work);
 	else
@@ -157,7 +172,7 @@ static u64 harts_that_ran(const struct guest *guest)
 static bool is_quiet(struct guest *guest)
 {
 	lock_acquire(&guest->lock);
-	bool quiet = guest->active_count == 0;
+	bool quiet = guest->active_count == 0 && guest->asking_count == 0;
 
 	lock_release(&guest->lock);
 	if (!quiet)

@@ -16,6 +16,7 @@ enum status guest_pause(struct guest *guest)
 	if (taken) {
 		guest->paused_at = hw_time();
 		guest->resume_asked = false;
+		guest->asking_count++;
 		lifecycle_set_state_locked(guest, GUEST_PAUSED);
 	}
 	lock_release(&guest->lock);
@@ -28,6 +29,10 @@ enum status guest_pause(struct guest *guest)
 		if (!sched_park(vcpu))
 			requests_notify(vcpu);
 	}
+	/* Who has ended it meanwhile may have come by before we parked some. */
+	if (guest_is_ending(guest))
+		lifecycle_drive_out(guest);
+	lifecycle_end_asking(guest);
 	return STATUS_OK;
 }
 
@@ -44,10 +49,17 @@ enum status guest_resume(struct guest *guest)
 	return paused ? STATUS_OK : STATUS_DENIED;
 }
 
+void guest_stop_clock(struct guest *guest)
+{
+	lock_acquire(&guest->lock);
+	if (guest->state == GUEST_PAUSED)
+		guest->paused_at = hw_time();
+	lock_release(&guest->lock);
+}
+
 void guest_vcpu_parked(struct guest *guest)
 {
 	lock_acquire(&guest->lock);
-	guest->paused_at = hw_time();
 	bool resume = guest->resume_asked;
 
 	lock_release(&guest->lock);
@@ -88,7 +100,8 @@ static void shift_clock_locked(struct guest *guest)
 bool lifecycle_paused_step(struct guest *guest)
 {
 	lock_acquire(&guest->lock);
-	bool resume = guest->state == GUEST_PAUSED && guest->resume_asked && all_parked(guest);
+	bool resume = guest->state == GUEST_PAUSED && guest->resume_asked &&
+		      guest->asking_count == 0 && all_parked(guest);
 
 	if (resume) {
 		shift_clock_locked(guest);
@@ -97,7 +110,7 @@ bool lifecycle_paused_step(struct guest *guest)
 	}
 	lock_release(&guest->lock);
 	if (!resume)
-		return false; /* the last vCPU that parks asks again */
+		return false; /* the last one that parks or stops or asks for it asks again */
 	for (unsigned i = 0; i < guest->vm.vcpu_count; i++)
 		sched_unpark(guest->vcpus[i]);
 	return false;

@@ -65,7 +65,9 @@ static bool others_run(struct guest *guest)
 		}
 		if (state == GUEST_OFF)
 			start_if_off(other);
-		guest->others_asked |= BIT(i);
+		/* One that is just ending is started when it is off. */
+		if (state != GUEST_ENDING && state != GUEST_FREEING)
+			guest->others_asked |= BIT(i);
 		all = all && (state == GUEST_RUNNING || state == GUEST_PAUSED);
 	}
 	return all;

@@ -19,6 +19,7 @@
 #include "hyp/vm/recycle.h"
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vm/steal.h"
 #include "hyp/vm/timer.h"
 #include "hyp/vm/vcpu_load.h"
 #include "hyp/vm/work.h"
@@ -103,6 +104,7 @@ static void enter(struct pcpu *pcpu, struct vcpu *vcpu)
 		vcpu->leave = 1;
 	timer_rang(vcpu);
 	pcpu_update_timer(pcpu);
+	steal_publish(vcpu);
 }
 
 static void exit_vcpu(struct pcpu *pcpu, struct vcpu *vcpu)
@@ -130,6 +132,8 @@ static void leave(struct pcpu *pcpu, struct vcpu *vcpu)
 {
 	pcpu->current = NULL;
 	vcpu_put(vcpu);
+	if (!guest_may_run(guest_of(vcpu->vm)))
+		guest_stop_clock(guest_of(vcpu->vm));
 	if (guest_is_ending(guest_of(vcpu->vm)) || hsm_is_stopping(vcpu)) {
 		exit_vcpu(pcpu, vcpu);
 	} else if (!guest_may_run(guest_of(vcpu->vm))) {
@@ -138,6 +142,7 @@ static void leave(struct pcpu *pcpu, struct vcpu *vcpu)
 		vcpu->wait_deadline = timer_deadline(vcpu);
 		sched_wait(pcpu, vcpu);
 	} else {
+		steal_note_preempted(vcpu);
 		sched_requeue(pcpu, vcpu);
 	}
 }

@@ -111,9 +111,7 @@ u64 sched_idle_time(unsigned hart)
 
 /* ---- Who is interrupted ---- */
 
-/* Claims one of the idle harts, the one with this index if it is among them. False: there is none
- * left. */
-static bool claim_idle(u64 wanted, unsigned preferred, u64 *hart)
+bool sched_claim_idle(u64 wanted, unsigned preferred, u64 *hart)
 {
 	for (;;) {
 		u64 idle = load_mask(&sched.idle) & wanted;
@@ -160,13 +158,12 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 	u64 found;
 	u64 wanted = is_rt(vcpu) ? BIT(hart->index) : harts_of(vcpu);
 
-	if (!soon)
-		trace(TRACE_WAKE, vcpu, hart->index);
 	if (vcpu->sched.queue == QUEUE_TIMED)
-		return 0; /* held back */
+		/* Held back: its hart sets its timer, on its way to a pick or now. */
+		return soon ? 0 : BIT(hart->index);
 	if (soon && hart->ready_count == 1)
 		return 0;
-	if (claim_idle(wanted, hart->index, &found))
+	if (sched_claim_idle(wanted, hart->index, &found))
 		return found;
 	hart_charge(hart, hw_time());
 	found = load_mask(&sched.unsliced) & wanted;
@@ -194,6 +191,8 @@ void hart_unlock(struct hart *hart, u64 interrupted)
 u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now, bool soon)
 {
 	hart_charge(hart, now);
+	if (vcpu->state == VCPU_WAITING)
+		trace(TRACE_WAKE, vcpu, hart->index);
 	vcpu_set_state(vcpu, VCPU_READY, now);
 	queue_ready(hart, vcpu, arrival, now);
 	return kick(hart, vcpu, soon);

@@ -64,8 +64,10 @@ void sched_idle(struct pcpu *pcpu);
 /* True if a WFI of the calling hart's vCPU should leave the hart to others. */
 bool sched_trap_wfi(struct pcpu *pcpu);
 
-/* For work.c: the hart that shall do work now: an idle one that is not dedicated if there is one,
- * else one that is not dedicated, else any. */
+/* For work.c: work is done by harts that are not dedicated and have no real-time vCPUs at home if
+ * there are any, else by those that are not dedicated, else by the first. */
+bool sched_may_work(unsigned hart);
+/* The one of these that shall do work now: an idle one if there is one. */
 unsigned sched_hart_for_work(void);
 /* True if the hart belongs to a VM alone. */
 bool sched_is_dedicated(unsigned hart);

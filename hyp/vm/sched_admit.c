@@ -139,6 +139,8 @@ static void give_up_rt(struct vm *vm)
 			unsigned hart = (unsigned)__builtin_ctzll(sched_vcpu->harts);
 
 			book.rt_load[hart] -= sched_vcpu->load;
+			if (book.rt_load[hart] == 0)
+				clear_mask(&sched.realtime, hart);
 			book.users[hart]--;
 			sched_vcpu->load = 0;
 		}
@@ -157,6 +159,7 @@ static bool assign_rt(struct vm *vm, u64 harts)
 			return false;
 		}
 		book.rt_load[hart] += load;
+		set_mask(&sched.realtime, hart);
 		book.users[hart]++;
 		vm->vcpus[i]->sched.load = load;
 		vm->vcpus[i]->sched.harts = BIT(hart);
@@ -284,7 +287,8 @@ u64 sched_count_active(const struct vcpu *vcpu, s32 change)
 	if (may_be_wanted(limited ? before : 0, limited ? 0 : before) ==
 	    may_be_wanted(limited ? after : 0, limited ? 0 : after))
 		return 0;
-	return sched.all;
+	/* On dedicated ones WFI never traps, and nobody disturbs them. */
+	return sched.all & ~load_mask(&sched.dedicated);
 }
 
 /* ---- For work ---- */
@@ -294,12 +298,26 @@ bool sched_is_dedicated(unsigned hart)
 	return in_mask(&sched.dedicated, hart);
 }
 
-unsigned sched_hart_for_work(void)
+/* Whether they are idle makes no difference, or two harts could send the work to and fro. */
+static u64 harts_for_work(void)
 {
 	u64 open = sched.all & ~load_mask(&sched.dedicated);
-	u64 idle = load_mask(&sched.idle) & open;
+	u64 calm = open & ~load_mask(&sched.realtime);
 
-	if (idle)
-		return (unsigned)__builtin_ctzll(idle);
-	return (unsigned)__builtin_ctzll(open ? open : sched.all);
+	if (calm)
+		return calm;
+	return open ? open : sched.all & -sched.all;
+}
+
+bool sched_may_work(unsigned hart)
+{
+	return harts_for_work() >> hart & 1;
+}
+
+unsigned sched_hart_for_work(void)
+{
+	u64 harts = harts_for_work();
+	u64 idle = load_mask(&sched.idle) & harts;
+
+	return (unsigned)__builtin_ctzll(idle ? idle : harts);
 }

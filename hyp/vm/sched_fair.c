@@ -20,9 +20,10 @@
  */
 #include "hyp/vm/sched_internal.h"
 
-/* A hart's scale is left alone up to OFF_MAX slices off, leans by one part in LEAN from there on, and
- * is never further off than LEAN slices; nor is a vCPU that comes there. (Closer bounds cut off what
- * is owed to heavy vCPUs whose neighbours sleep and wake.) Who wakes keeps a debt of OFF_MAX. */
+/* A hart's scale is left alone up to OFF_MAX slices off, leans by one part in LEAN from there on,
+ * and is never further off than LEAN slices; nor is a vCPU that comes there. (Closer bounds cut off
+ * what is owed to heavy vCPUs whose neighbours sleep and wake.) Who wakes keeps a debt of OFF_MAX.
+ */
 #define OFF_MAX 4
 #define LEAN	64
 /* The first request after a wait is this much shorter, hence due earlier: who waited for an

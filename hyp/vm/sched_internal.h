@@ -40,6 +40,7 @@ struct hart {
 	struct vcpu *running;
 	bool resched;  /* running has to be weighed against somebody new; read without the lock */
 	bool unsliced; /* running has no slice, and our bit in sched.unsliced is set */
+	bool claimed;  /* somebody woke it up, for somebody to run */
 	u64 picked_at; /* when running got the hart */
 	struct heap eligible, pending, rt, timed;
 	u32 ready_count; /* in the first three of them; atomic */
@@ -62,6 +63,7 @@ struct sched {
 	u64 slice;	    /* in ticks */
 	unsigned shift;	    /* virtual time is ticks << shift / weight */
 	u64 dedicated;	    /* each belongs to one VM */
+	u64 realtime;	    /* have real-time vCPUs at home */
 	u64 idle;	    /* asleep, and claimed by whoever clears the bit */
 	u64 unsliced;	    /* run a fair vCPU without a slice */
 	u64 stealable;	    /* have ready vCPUs that some other hart may run */
@@ -126,6 +128,9 @@ void vcpu_set_state(struct vcpu *vcpu, enum vcpu_run_state state, u64 now);
  * calling hart is this one, and picks next. */
 u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now,
 		     bool soon);
+/* Claims one of the idle harts among those, the preferred one if it is idle: exactly one of several
+ * callers gets it, and interrupts it. False: there is none left. */
+bool sched_claim_idle(u64 wanted, unsigned preferred, u64 *hart);
 /* Gives the lock back and interrupts those harts. */
 void hart_unlock(struct hart *hart, u64 interrupted);
 /* Makes those ready whose time has come: returns the harts to interrupt. */

@@ -144,6 +144,41 @@ static void note_idle(struct hart *hart, bool idle, u64 now)
 	__atomic_store_n(&hart->idle_since, idle ? now : UINT64_MAX, __ATOMIC_RELAXED);
 }
 
+static u64 find_harts_for(const struct heap *heap, unsigned preferred)
+{
+	u64 found = 0, claimed;
+
+	for (struct heap_node *node = heap_first(heap); node && load_mask(&sched.idle);
+	     node = heap_next(node))
+		if (sched_claim_idle(harts_of(vcpu_at(node)), preferred, &claimed))
+			found |= claimed;
+	return found;
+}
+
+/* Who was expected to be picked, and was not, since somebody with more right to it woke up just
+ * now. Looks through the queue only while harts are idle that none of these, mostly, may use. */
+static u64 kick_left_over(const struct hart *hart)
+{
+	if (!hart->movable_count || !(load_mask(&sched.idle) & ~load_mask(&sched.dedicated)))
+		return 0;
+	return find_harts_for(&hart->eligible, hart->index) |
+	       find_harts_for(&hart->pending, hart->index);
+}
+
+/* Likewise when the hart was woken for somebody in another hart's queue and found something of its
+ * own to do: another idle one goes instead. */
+static u64 pass_on_claim(struct hart *hart, bool stole)
+{
+	bool claimed = hart->claimed;
+	u64 found;
+
+	hart->claimed = false;
+	if (!claimed || stole || !hart->running ||
+	    !(load_mask(&sched.stealable) & ~BIT(hart->index)))
+		return 0;
+	return sched_claim_idle(~load_mask(&sched.dedicated), hart->index, &found) ? found : 0;
+}
+
 static struct vcpu *pick_locked(struct hart *hart)
 {
 	u64 now = hw_time();
@@ -172,14 +207,13 @@ struct vcpu *sched_pick(struct pcpu *pcpu)
 	if (!in_mask(&sched.dedicated, hart->index))
 		fair_adjust_scale(hart);
 	hart_unlock(hart, harts);
-	if (__atomic_load_n(&hart->ready_count, __ATOMIC_RELAXED))
-		steal_for_balance(hart);
-	else
-		steal_for_idle(hart);
+	bool stole = __atomic_load_n(&hart->ready_count, __ATOMIC_RELAXED) ? steal_for_balance(hart)
+									   : steal_for_idle(hart);
+
 	lock_acquire(&hart->lock);
 	struct vcpu *vcpu = pick_locked(hart);
 
-	lock_release(&hart->lock);
+	hart_unlock(hart, kick_left_over(hart) | pass_on_claim(hart, stole));
 	trace(TRACE_SWITCH, vcpu, 0);
 	return vcpu;
 }
@@ -312,7 +346,7 @@ void hart_end_idle(struct hart *hart)
 {
 	struct pcpu *pcpu = pcpu_get(hart->index);
 
-	clear_mask(&sched.idle, hart->index);
+	hart->claimed = !clear_mask(&sched.idle, hart->index);
 	pcpu->timer_set = PCPU_TIMER_UNKNOWN;
 	hw_serve_pending();
 	sched_tick(pcpu);

@@ -12,11 +12,12 @@
 
 #include "hyp/check.h"
 
+/* Whether any hart could take it: one that names no harts counts although all others may be VMs'
+ * own now, as that can change while it waits. */
 static bool is_movable(const struct vcpu *vcpu)
 {
-	u64 harts = harts_of(vcpu);
-
-	return !is_rt(vcpu) && (harts & (harts - 1)) != 0;
+	return !is_rt(vcpu) &&
+	       (vcpu->sched.harts == 0 || (vcpu->sched.harts & (vcpu->sched.harts - 1)) != 0);
 }
 
 static void count_in(struct hart *hart, struct vcpu *vcpu)

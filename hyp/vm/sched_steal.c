@@ -132,9 +132,11 @@ bool steal_for_idle(struct hart *hart)
 		struct hart *victim = most_behind(hart, victims);
 		struct vcpu *vcpu = take_from(victim, hart, UINT64_MAX);
 
-		if (vcpu && bring(hart, vcpu))
+		/* Stopped or parked on the way, it may have left others behind. */
+		if (!vcpu)
+			victims &= ~BIT(victim->index);
+		else if (bring(hart, vcpu))
 			return true;
-		victims &= ~BIT(victim->index);
 	}
 	return false;
 }

@@ -77,6 +77,9 @@ static void load_csrs(const struct vcpu *vcpu)
  * - Entries under a VMID that the VM has just got are another VM's: HFENCE.GVMA for that VMID.
  * - A FENCE.I that the guest executed reached only the hart it was on (Unprivileged ISA,
  *   "Zifencei": software that migrates must execute one).
+ * - A reservation that an LR has left in this hart is another vCPU's, or from before this one was
+ *   elsewhere; neither traps nor SRET drop it, and this hart's own stores need not: an SC to a
+ *   scratch word (Unprivileged ISA, "Zalrsc"; Privileged ISA, "Trap-Return Instructions").
  * - Stores are ordered by the scheduler's lock, through which the vCPU came here.
  */
 static void fence_for_move(struct vcpu *vcpu, unsigned vmid, bool fresh_vmid)
@@ -85,6 +88,7 @@ static void fence_for_move(struct vcpu *vcpu, unsigned vmid, bool fresh_vmid)
 	unsigned hart = hw_hart_index();
 	bool moved = vcpu->last_hart != (s32)hart;
 
+	hw_drop_reservation();
 	if (fresh_vmid)
 		hw_hfence_gvma_vmid(vmid);
 	if (fresh_vmid || moved || guest->last_vcpu[hart] != vcpu)
@@ -195,7 +199,9 @@ void vcpu_reset(struct vcpu *vcpu, u64 pc, u64 a0, u64 a1)
 	vcpu->timer = UINT64_MAX;
 	vcpu->wait_deadline = UINT64_MAX;
 	vcpu->resume_pending = false;
+	vcpu->leave = vcpu->wait = 0;
 	vcpu->last_hart = -1;
+	vcpu->steal_on = false;
 	/* What was asked before is void: loading it anew fences everything. */
 	__atomic_store_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&vcpu->irq_posted, 0, __ATOMIC_SEQ_CST);

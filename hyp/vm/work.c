@@ -100,12 +100,7 @@ static void put_back(struct pcpu *pcpu, struct work *work, bool more)
 	lock_release(&work_lock);
 }
 
-static bool may_work(const struct pcpu *pcpu)
-{
-	return !sched_is_dedicated(pcpu->index) || sched_hart_for_work() == pcpu->index;
-}
-
-/* The keeper has become a VM's own. */
+/* The keeper has become a VM's own, or home of a real-time vCPU. */
 static void hand_over(void)
 {
 	unsigned hart = sched_hart_for_work();
@@ -119,9 +114,13 @@ static void set_timer(struct pcpu *pcpu)
 	u64 time = __atomic_load_n(&earliest, __ATOMIC_SEQ_CST);
 
 	pcpu->next_work = UINT64_MAX;
+	/* A real-time vCPU has its hart by right, but not for long: there is a look when it goes.
+	 */
+	if (pcpu->current && pcpu->current->vm->limits.rt_period)
+		return;
 	if (time == UINT64_MAX || __atomic_load_n(&keeper, __ATOMIC_SEQ_CST) != pcpu->index)
 		return;
-	if (may_work(pcpu))
+	if (sched_may_work(pcpu->index))
 		pcpu->next_work = max_u64(time, pcpu->work_pause);
 	else
 		hand_over();
@@ -133,7 +132,7 @@ bool work_do(struct pcpu *pcpu, bool after_vcpu)
 	struct work *work = NULL;
 
 	if (__atomic_load_n(&earliest, __ATOMIC_SEQ_CST) <= start &&
-	    !(after_vcpu && start < pcpu->work_pause) && may_work(pcpu))
+	    !(after_vcpu && start < pcpu->work_pause) && sched_may_work(pcpu->index))
 		work = take(start);
 	if (work) {
 		put_back(pcpu, work, work->step(work));

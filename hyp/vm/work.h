@@ -2,7 +2,8 @@
 /*
  * Work besides vCPUs: loading and freeing VMs, the shell. It is done in bounded steps between
  * vCPUs, by an idle hart if there is one, else by one that then gives its vCPUs at least as long
- * as the step took; by a dedicated hart only if there is no other. Rooms above vm/ register theirs.
+ * as the step took; by one that is dedicated or home of real-time vCPUs only if there is no other.
+ * Rooms above vm/ register theirs.
  */
 #pragma once
 

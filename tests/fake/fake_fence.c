@@ -79,6 +79,19 @@ void hw_fence_i(void)
 	record_fence(FAKE_FENCE_I, 0, 0, vmid_now());
 }
 
+/* Each hart's own. */
+static u64 reservation_drops[HW_HART_MAX];
+
+void hw_drop_reservation(void)
+{
+	reservation_drops[hw_hart_index()]++;
+}
+
+u64 fake_reservation_drops(unsigned hart)
+{
+	return reservation_drops[hart];
+}
+
 unsigned fake_fence_count(void)
 {
 	pthread_mutex_lock(&fences.lock);

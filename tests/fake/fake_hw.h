@@ -129,6 +129,9 @@ unsigned fake_fence_count(void);
 struct fake_fence fake_fence(unsigned index);
 void fake_clear_fences(void);
 
+/* How often a hart has given up the reservation of an LR. */
+u64 fake_reservation_drops(unsigned hart);
+
 #define FAKE_ANY_HART UINT32_MAX
 /* How many of a kind a hart has executed. */
 unsigned fake_count_fences(enum fake_fence_kind kind, unsigned hart);

@@ -73,12 +73,12 @@ def test_linux_is_traced_and_profiled(boot, bundle_path):
     assert set(traced) == set(profiled) == {"guest/0", "guest/1"}
     for vcpu, (guest, hypervisor, causes) in profiled.items():
         assert 99.9 <= guest + hypervisor <= 100
-        assert {"SBI", "store", "load"} <= set(traced[vcpu])
         # Tracing began a little earlier than profiling, and ended a little earlier.
-        for cause in ("SBI", "store", "load"):
-            count, time = causes[cause]
-            assert time > 0
-            assert abs(count - traced[vcpu][cause]) <= 20 + count // 5, (vcpu, cause)
+        for cause, count in traced[vcpu].items():
+            timed, _ = causes.get(cause, (0, 0))
+            assert abs(timed - count) <= 20 + count // 5, (vcpu, cause)
+    assert {"SBI", "store", "load"} <= set(traced["guest/0"]) | set(traced["guest/1"])
+    assert all(time > 0 for _, time in (profiled[vcpu][2]["SBI"] for vcpu in profiled))
     # The machine is none the worse for it.
     to_guest(machine)
     assert machine.run("echo $((6 * 7))") == ("42\n", 0)

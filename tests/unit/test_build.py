@@ -101,7 +101,8 @@ def test_initramfs_is_reproducible_and_readable(tmp_path):
     (tmp_path / "busybox").write_bytes(b"\x7fELFbox")
     init = hartwood.TOP / "guests" / "linux" / "init"
     for name in ("a", "b"):
-        done = run(IMAGE_TOOLS / "initramfs", tmp_path / "busybox", init, tmp_path / name)
+        done = run(IMAGE_TOOLS / "initramfs", tmp_path / name, f"init={init}",
+                   f"bin/busybox={tmp_path / 'busybox'}")
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     data = gzip.decompress((tmp_path / "a").read_bytes())
@@ -122,11 +123,13 @@ def test_initramfs_is_reproducible_and_readable(tmp_path):
     assert files["dev/console"][0] == 0o020600
 
 
-def test_init_is_a_valid_shell_script():
-    assert run("sh", "-n", hartwood.TOP / "guests" / "linux" / "init").returncode == 0
+def test_init_and_its_modes_are_valid_shell_scripts():
+    linux = hartwood.TOP / "guests" / "linux"
+    for script in [linux / "init", *(linux / "bin").iterdir()]:
+        assert run("sh", "-n", script).returncode == 0, script
 
 
-@pytest.mark.parametrize("name", ["linux", "uboot"])
+@pytest.mark.parametrize("name", ["linux", "uboot", "three"])
 def test_bundle_is_listed_by_dumpimage(name):
     blob = hartwood.BUILD / f"{name}.dtb"
     if not blob.exists():

@@ -512,6 +512,38 @@ static void test_the_escape_key(void **state)
 	assert_int_equal(bundle.escape_key, 0x1d);
 }
 
+static void show(const char *word)
+{
+	u64 size;
+	u8 *blob;
+
+	begin_root();
+	begin_images();
+	end();
+	node("console");
+	string("show", word);
+	end();
+	node("vms");
+	other_vm("linux");
+	end();
+	blob = finish_root(&size);
+	assert_int_equal(parse_blob(blob, size), STATUS_OK);
+}
+
+static void test_what_the_console_shows_at_first(void **state)
+{
+	(void)state;
+	show("all");
+	assert_int_equal(messages.count, 0);
+	assert_true(bundle.show_all);
+	show("one");
+	assert_int_equal(messages.count, 0);
+	assert_false(bundle.show_all);
+	show("none");
+	assert_int_equal(messages.count, 1);
+	assert_false(bundle.show_all);
+}
+
 static void test_the_slice(void **state)
 {
 	(void)state;
@@ -561,6 +593,7 @@ int main(void)
 		TEST(test_times_are_ticks_whatever_the_timebase),
 		TEST(test_times_do_not_wrap),
 		TEST(test_the_escape_key),
+		TEST(test_what_the_console_shows_at_first),
 		TEST(test_the_slice),
 	};
 

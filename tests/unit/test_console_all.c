@@ -219,7 +219,7 @@ static void each_interrupt_does_a_bounded_part(void **state)
 	do {
 		be_interrupted_once();
 		total = strlen(fake_console_output());
-		assert_true(total - before <= 4096);
+		assert_true(total - before <= 1024 + 256);
 		before = total;
 		pending++;
 	} while (fake_console_is_pending());

@@ -8,14 +8,15 @@
  */
 
 static const u64 light[] = {SBI_EID_BASE, SBI_EID_TIME, SBI_EID_IPI, SBI_EID_RFENCE};
-static const u64 full[] = {SBI_EID_HSM, SBI_EID_SRST, SBI_EID_DBCN, SBI_EID_SUSP};
+static const u64 full[] = {SBI_EID_HSM, SBI_EID_SRST, SBI_EID_DBCN, SBI_EID_SUSP, SBI_EID_STA};
 
 /* PMU, CPPC, NACL, STA, SSE, FWFT, DBTR, MPXY; experimental, vendor's and firmware's; nonsense. */
 static const u64 unknown[] = {
 	0x504D55,
 	0x43505043,
 	0x4E41434C,
-	0x535441,
+	0x535440,
+	0x535442,
 	0x535345,
 	0x46574654,
 	0x44425452,
@@ -65,8 +66,9 @@ static void functions_that_an_extension_does_not_have_are_not_supported(void **s
 	static const struct {
 		u64 eid, functions;
 	} extensions[] = {
-		{SBI_EID_BASE, 7}, {SBI_EID_TIME, 1}, {SBI_EID_IPI, 1},	 {SBI_EID_RFENCE, 3},
-		{SBI_EID_HSM, 4},  {SBI_EID_SRST, 1}, {SBI_EID_DBCN, 3}, {SBI_EID_SUSP, 1},
+		{SBI_EID_BASE, 7},   {SBI_EID_TIME, 1}, {SBI_EID_IPI, 1},
+		{SBI_EID_RFENCE, 3}, {SBI_EID_HSM, 4},	{SBI_EID_SRST, 1},
+		{SBI_EID_DBCN, 3},   {SBI_EID_SUSP, 1}, {SBI_EID_STA, 1},
 	};
 
 	(void)state;

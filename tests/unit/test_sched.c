@@ -83,6 +83,14 @@ static void wait_until(unsigned hart, u64 deadline)
 	sched_wait(pcpu_this(), vcpu);
 }
 
+static void sleep_once(unsigned hart)
+{
+	assert_null(pick(hart));
+	sched_idle(pcpu_this());
+	forget_ipis();
+}
+
+/* Begins to sleep, and does not wake up. */
 static void idle(unsigned hart)
 {
 	fake_set_hart(hart);
@@ -106,19 +114,18 @@ static void vcpus_are_served_in_turn(void **state)
 	}
 }
 
-static void harts_share_one_queue(void **state)
+static void new_vcpus_are_spread_over_the_harts(void **state)
 {
 	(void)state;
 	start(3, 4);
 	make_ready(4);
-	assert_ptr_equal(pick(2), vcpus[0]);
-	assert_ptr_equal(pick(0), vcpus[1]);
-	assert_ptr_equal(pick(1), vcpus[2]);
-	requeue(0);
-	assert_ptr_equal(pick(0), vcpus[3]);
-	requeue(2);
-	assert_ptr_equal(pick(2), vcpus[1]);
-	assert_int_equal(vcpus[0]->state, VCPU_READY);
+	assert_ptr_equal(pick(2), vcpus[2]);
+	assert_ptr_equal(pick(0), vcpus[0]);
+	assert_ptr_equal(pick(1), vcpus[1]);
+	/* Hart 0 has two; hart 2 has nothing else to do and takes the second. */
+	wait_until(2, UINT64_MAX);
+	assert_ptr_equal(pick(2), vcpus[3]);
+	assert_int_equal(vcpus[3]->sched.home, 2);
 }
 
 static void an_empty_queue_has_nobody(void **state)
@@ -244,27 +251,20 @@ static void each_ready_vcpu_wakes_a_hart_of_its_own(void **state)
 static void without_an_idle_hart_those_without_a_slice_are_interrupted(void **state)
 {
 	(void)state;
-	start(3, 5);
-	make_ready(3);
-	for (unsigned i = 0; i < 3; i++)
-		pick(i);
-	/* Hart 1 has a slice already. */
-	fake_set_hart(1);
-	pcpu_this()->slice_end = 5000;
-	sched_start(vcpus[3]); /* tells all harts, as one more vCPU may matter to WFI */
-	fake_set_hart(0);
+	start(3, 4);
+	make_ready(4);
+	struct vcpu *waiting = pick(0);
+
+	wait_until(0, UINT64_MAX);
+	/* While others were ready these two got slices, and the third did not. */
+	assert_non_null(pick(0));
+	assert_non_null(pick(1));
+	assert_non_null(pick(2));
+	assert_int_equal(sched.unsliced, BIT(2));
 	forget_ipis();
-	pick(2);
-	wait_until(2, UINT64_MAX);
-	forget_ipis();
-	pcpu_get(2)->slice_end = UINT64_MAX;
-	pcpu_get(0)->slice_end = UINT64_MAX;
-	for (unsigned i = 0; i < vcpu_count; i++) {
-		if (vcpus[i]->state == VCPU_WAITING) {
-			vcpus[i]->irq_posted = HVIP_VSSIP;
-			sched_wake(vcpus[i]);
-		}
-	}
+	waiting->irq_posted = HVIP_VSSIP;
+	sched_wake(waiting);
+	/* Hart 0 is where it was, and its request is due before that of who runs there. */
 	assert_int_equal(fake_pending_ipis(), BIT(0) | BIT(2));
 }
 
@@ -467,7 +467,7 @@ static void an_idle_hart_sleeps_although_the_last_guest_has_interrupts_pending(v
 	requeue(0);
 	/* Hart 1 takes it: what hart 0 still holds of it is nobody's concern any more. */
 	vcpu_load(pick(1));
-	idle(0);
+	sleep_once(0);
 	assert_int_equal(wait_count, 1);
 	/* The registers are as they were, should it come back before anybody else. */
 	assert_int_equal(hw_read_vsie(), 0x222);
@@ -486,7 +486,7 @@ static void unloading_leaves_nothing_that_wakes_the_hart(void **state)
 	fake_hooks.wait = count_wait;
 	wait_count = 0;
 	sched_exit(pcpu_this(), vcpus[0]);
-	idle(0);
+	sleep_once(0);
 	assert_int_equal(wait_count, 1);
 }
 
@@ -512,7 +512,7 @@ static void before_it_sleeps_a_hart_sets_its_timer(void **state)
 {
 	(void)state;
 	start_waiting(700);
-	idle(0);
+	sleep_once(0);
 	/* hw_wait() returned, nothing was due: whatever the timer was, it is set anew. */
 	fake_set_hart(0);
 	assert_null(pick(0));
@@ -584,7 +584,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vcpus_are_served_in_turn),
-		cmocka_unit_test(harts_share_one_queue),
+		cmocka_unit_test(new_vcpus_are_spread_over_the_harts),
 		cmocka_unit_test(an_empty_queue_has_nobody),
 		cmocka_unit_test(alone_a_vcpu_has_no_slice),
 		cmocka_unit_test(with_others_ready_a_slice_ends),

@@ -130,6 +130,37 @@ static void nothing_is_left_for_the_next_vcpu(void **state)
 	}
 }
 
+/* An SC of the one would succeed by an LR of the other, or by its own although the other has
+ * stored there meanwhile. */
+static void no_reservation_is_left_for_the_next_vcpu(void **state)
+{
+	(void)state;
+	struct vcpu *const others[] = {b, stranger};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+		vcpu_load(a);
+		vcpu_put(a);
+		u64 drops = fake_reservation_drops(0);
+
+		vcpu_load(others[i]);
+		assert_true(fake_reservation_drops(0) > drops);
+		vcpu_put(others[i]);
+		drops = fake_reservation_drops(0);
+		vcpu_load(a);
+		assert_true(fake_reservation_drops(0) > drops);
+		vcpu_put(a);
+	}
+	/* Been elsewhere, it has executed other LRs since. */
+	u64 drops = fake_reservation_drops(0);
+
+	fake_set_hart(1);
+	vcpu_load(a);
+	vcpu_put(a);
+	fake_set_hart(0);
+	vcpu_load(a);
+	assert_true(fake_reservation_drops(0) > drops);
+}
+
 /* The CSRs in the hart are tampered with here: who finds that has loaded nothing. */
 static void nothing_moves_for_a_vcpu_that_comes_back_first(void **state)
 {
@@ -411,6 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_register_comes_back, setup),
 		cmocka_unit_test_setup(nothing_is_left_for_the_next_vcpu, setup),
+		cmocka_unit_test_setup(no_reservation_is_left_for_the_next_vcpu, setup),
 		cmocka_unit_test_setup(nothing_moves_for_a_vcpu_that_comes_back_first, setup),
 		cmocka_unit_test_setup(everything_moves_after_another_vcpu_was_there, setup),
 		cmocka_unit_test_setup(everything_moves_after_the_vcpu_was_elsewhere, setup),
