@@ -14,6 +14,7 @@
 #include "hyp/vm/hsm.h"
 #include "hyp/vm/lifecycle.h"
 #include "hyp/vm/requests.h"
+#include "hyp/vm/sched.h"
 #include "hyp/vm/timer.h"
 
 static struct list guests;
@@ -240,6 +241,7 @@ enum status guest_reset_parts(struct guest *guest)
 	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
 		guest->vcpus[i]->hsm = HSM_STOPPED;
 		memset(guest->vcpus[i]->exit_count, 0, sizeof(guest->vcpus[i]->exit_count));
+		sched_reset_accounts(guest->vcpus[i]);
 	}
 	return STATUS_OK;
 }
