@@ -15,6 +15,8 @@ static const struct boot_group groups[] = {
 	{"dbcn", test_dbcn, false},
 	{"srst", test_srst, false},
 	{"legacy", test_legacy, false},
+	{"sta", test_sta, false},
+	{"sta-half", run_sta_half, true},
 	{"flood", run_flood, true},
 	{"dbcn-input", run_dbcn_input, true},
 	{"reboot-cold", run_reboot_cold, true},

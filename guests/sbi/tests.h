@@ -27,8 +27,10 @@ void test_susp(void);
 void test_dbcn(void);
 void test_srst(void);
 void test_legacy(void);
+void test_sta(void);
 
 /* Only by name. */
+void run_sta_half(void);
 void run_flood(void);
 void run_dbcn_input(void);
 void run_reboot_cold(void);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What exits cost, in instructions: guests/exits and a Linux boot, under Hartwood and without.
+"""What exits and switches cost, in instructions: guests/exits, guests/switch and a Linux boot, under
+Hartwood and without.
 
 Everything runs under `-icount shift=0,sleep=off`, where QEMU executes one instruction in each
 nanosecond of virtual time, M-mode included. The numbers are exact and the same in every run; how
@@ -29,6 +30,30 @@ TARGETS = [
     ("hcsr-refused", "hypervisor CSR read, refused", 150),
     ("timer-cycle", "SBI timer armed, taken, disarmed", 200),
 ]
+# guests/switch: title, boot arguments, vCPUs of the first VM, other VMs of one vCPU that spin along,
+# harts, -cpu; and the names of its numbers with a title for each.
+SWITCHES = [
+    ("ping", 2, 0, 1, "rv64,v=true", [
+        ("ping", "signal a vCPU of the VM and wait for its, 1 hart"),
+        ("ping-fp", "  and both write FP registers"),
+        ("ping-v", "  and both write vector registers"),
+        ("ping-suspend", "  and both wait by HSM suspend")]),
+    ("ping", 2, 0, 2, "rv64", [
+        ("ping", "wake-up of a vCPU that sleeps on another hart"),
+        ("ping-suspend", "  that waits by HSM suspend")]),
+    ("ipi", 2, 0, 2, "rv64", [("ipi", "IPI to a vCPU that runs, until it was taken")]),
+    ("fence", 2, 0, 2, "rv64", [("fence-1", "remote sfence of a page to 1 vCPU that runs")]),
+    ("fence", 4, 0, 4, "rv64", [("fence-3", "  to 3 vCPUs that run (of 4 harts)")]),
+    ("spin spinners=2", 2, 0, 1, "rv64", [("spin-2", "end of slice, switch to a vCPU of the VM")]),
+    ("spin spinners=2", 1, 1, 1, "rv64", [("spin-2", "end of slice, switch to another VM's")]),
+    ("spin fp spinners=2", 1, 1, 1, "rv64", [("spin-fp-2", "  and both have dirty FP registers")]),
+    ("spin v spinners=2", 1, 1, 1, "rv64,v=true", [
+        ("spin-v-2", "  and both have dirty vector registers")]),
+    ("spin spinners=4", 1, 3, 1, "rv64", [("spin-4", "  of 4 VMs")]),
+    ("spin spinners=16", 1, 15, 1, "rv64", [("spin-16", "  of 16 VMs")]),
+    ("spin spinners=64", 1, 63, 1, "rv64", [("spin-64", "  of 64 VMs")]),
+]
+
 BOOT_TARGET = 1.02
 BOOT_SEEDS = [1, 2, 3, 4, 5]
 
@@ -88,6 +113,24 @@ def extras(alone, ours, lines):
         lines.append(f"{key:44}{shown(number(alone.get(key))):>9}{shown(number(value)):>10}")
 
 
+def switches(lines):
+    """Where there are several harts a number is what all of them together have executed."""
+    lines += ["", f"{'from one vCPU to another':63}{'Hartwood':>8}"]
+    for number_of_run, (words, cpus, others, smp, cpu, names) in enumerate(SWITCHES):
+        vms = [{"name": "meter", "guest": "switch", "bootargs": words, "cpus": cpus,
+                "memory": 8 << 20}]
+        vms += [{"name": f"other{n}", "guest": "switch", "bootargs": words + " quiet",
+                 "memory": 8 << 20} for n in range(others)]
+        bundle = hartwood.bundle_of(hartwood.LOGS / "bench-switch.dtb", vms)
+        machine = hartwood.Machine(name=f"bench-switch-{number_of_run}", smp=smp, cpu=cpu,
+                                   mem="2G", bundle=bundle, args=ICOUNT, lifetime=900)
+        with machine:
+            machine.expect(r"done \d+ \d+", timeout=880)
+            found = dict(re.findall(r"^exits: (\S+) (\S+)\r?$", machine.text(), re.M))
+        for key, title in names:
+            lines.append(f"{title:61}{shown(number(found.get(key))):>10}")
+
+
 def sizes(lines):
     size = subprocess.run([os.environ.get("CROSS", "riscv64-unknown-elf-") + "size", str(hartwood.OUT / "hartwood.elf")],
                           stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n")[1].split()
@@ -130,6 +173,7 @@ def main():
     lines = []
     missed = table(alone, ours, lines)
     extras(alone_more, ours_more, lines)
+    switches(lines)
     sizes(lines)
     missed += boots(lines)
     text = "\n".join(lines) + "\n"
