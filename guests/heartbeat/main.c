@@ -89,17 +89,21 @@ static void add(u64 *worst, u64 *sum, u64 value)
 
 static void note(struct record *record, u64 due, struct moment woke)
 {
-	record->beats++;
-	add(&record->worst_ticks, &record->sum_ticks, woke.time - due);
+	u64 ticks = woke.time - due;
+
 	if (insns_per_tick) {
 		struct moment edge = beat_edge();
 		u64 until_edge = edge.instret - woke.instret;
 		u64 insns = (edge.time - due) * insns_per_tick;
 
 		/* The edge is found up to four instructions late. */
-		add(&record->worst_insns, &record->sum_insns,
-		    insns > until_edge ? insns - until_edge : 0);
+		insns = insns > until_edge ? insns - until_edge : 0;
+		add(&record->worst_insns, &record->sum_insns, insns);
+		/* The handler reads time after instret: a turn of others' may lie in between. */
+		ticks = insns / insns_per_tick;
 	}
+	record->beats++;
+	add(&record->worst_ticks, &record->sum_ticks, ticks);
 }
 
 static void merge(struct record *into, const struct record *from)

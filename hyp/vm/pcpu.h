@@ -15,7 +15,7 @@ struct pcpu {
 	u64 slice_end;	      /* hart time at which current has to share, UINT64_MAX: alone */
 	u64 budget_end;	      /* when its budget or quota has to be looked at, or UINT64_MAX */
 	u64 next_wakeup;      /* when the first in the hart's timed queue is due; atomic */
-	u64 next_poll;	      /* when to look after a console without interrupts */
+	u64 next_poll;	      /* when to look after a console without interrupts; atomic */
 	u64 next_work;	      /* when to leave the vCPU for work; work.c's, as is the next */
 	u64 work_pause;	      /* until then it is the vCPUs' turn */
 	u64 timer_set;	      /* what hw_set_timer() was told last */

@@ -9,8 +9,9 @@
 #include "hyp/csr.h"
 #include "hyp/trace.h"
 
-/* A slice of the heaviest and of the lightest vCPU are both this long or shorter in virtual time,
- * and a vCPU for each bit left fits into the sums. */
+/* A slice times 2^shift is below that many bits: divided by the largest weight (24 bits) it still
+ * has 20, which is fine enough, and the lightest vCPU's time wraps after a day, which nobody
+ * compares. */
 #define VIRTUAL_SLICE_BITS 45
 
 struct sched sched;

@@ -43,14 +43,15 @@ static void write_preempted(struct vcpu *vcpu, bool preempted)
 	vcpu->steal_preempted = preempted;
 }
 
-/* Odd while it changes. Each write takes and gives back a lock, which keeps them in order for other
- * vCPUs that look. */
+/* Odd while it changes, for other vCPUs that look (SBI, "STA Shared Memory Structure"). */
 static void write_steal(struct vcpu *vcpu)
 {
 	u64 steal = nanoseconds(vcpu->ready_time - vcpu->steal_base);
 
 	write_sequence(vcpu);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	write(vcpu, STEAL_AT, &steal, sizeof(steal));
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	write_sequence(vcpu);
 	vcpu->steal_told = vcpu->ready_time;
 }

@@ -3,6 +3,7 @@
 #include "hyp/vm/timer.h"
 
 #include "hyp/csr.h"
+#include "hyp/vm/sched.h"
 
 /* A 16-byte FIFO at 115200 baud is full in 1.4 ms. */
 #define POLL_HZ 1000
@@ -49,9 +50,23 @@ u64 timer_deadline(const struct vcpu *vcpu)
 						 : hart_time_of(vcpu, vcpu->csr.vstimecmp);
 }
 
+/* A hart that has become a VM's own has no time for the console. */
+static bool hand_over_polling(struct pcpu *pcpu)
+{
+	unsigned other = sched_hart_for_work();
+
+	if (!sched_is_dedicated(pcpu->index) || other == pcpu->index)
+		return false;
+	__atomic_store_n(&pcpu->next_poll, UINT64_MAX, __ATOMIC_RELAXED);
+	__atomic_store_n(&pcpu_get(other)->next_poll, 0, __ATOMIC_RELEASE);
+	hw_send_ipi(BIT(other));
+	return true;
+}
+
 void timer_poll(struct pcpu *pcpu)
 {
-	if (pcpu->next_poll > hw_time())
+	if (__atomic_load_n(&pcpu->next_poll, __ATOMIC_ACQUIRE) > hw_time() ||
+	    hand_over_polling(pcpu))
 		return;
 	hw_serve_pending();
 	pcpu->timer_set = PCPU_TIMER_UNKNOWN; /* it may just have been silenced */

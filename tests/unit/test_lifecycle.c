@@ -426,6 +426,22 @@ static void restarts_come_later_and_later_up_to_a_minute(void **state)
 	}
 }
 
+static u64 live_and_reboot(struct vcpu *vcpu)
+{
+	return live_and_die(vcpu, VM_END_REBOOT);
+}
+
+/* What it takes to free and load a VM is on no VM's account. */
+static void who_reboots_all_the_time_gets_a_life_each_second(void **state)
+{
+	(void)state;
+	assert_int_equal(count_lives(GUEST_RESTART_NEVER, live_and_reboot), LIVES);
+	for (unsigned i = 1; i < LIVES; i++) {
+		assert_true(born[i + 1] - born[i] >= hw_machine()->timebase_hz);
+		assert_true(born[i + 1] - born[i] < 3 * hw_machine()->timebase_hz / 2);
+	}
+}
+
 static bool stop_the_second_life(struct work *work)
 {
 	(void)work;
@@ -545,6 +561,7 @@ int main(void)
 		cmocka_unit_test(a_paused_vm_executes_nothing_and_can_be_stopped),
 		cmocka_unit_test(the_policy_says_who_restarts),
 		cmocka_unit_test(restarts_come_later_and_later_up_to_a_minute),
+		cmocka_unit_test(who_reboots_all_the_time_gets_a_life_each_second),
 		cmocka_unit_test(a_restart_can_be_called_off),
 		cmocka_unit_test(a_vm_starts_after_those_that_it_depends_on),
 		cmocka_unit_test(who_needs_what_cannot_start_says_so_and_stays_off),

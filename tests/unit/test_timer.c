@@ -247,6 +247,30 @@ static void start_polled(void)
 	fake_hooks.send_ipi = NULL;
 }
 
+/* Another VM gets hart 0 for itself: no poll disturbs it, and hart 1 looks after the console. */
+static void polling_leaves_a_hart_that_becomes_dedicated(void **state)
+{
+	(void)state;
+	start_polled();
+	struct guest *owner = live_create(1, no_code)->guest;
+
+	owner->vm.limits.harts = BIT(0);
+	owner->vm.limits.dedicated = true;
+	assert_int_equal(sched_admit(&owner->vm, NULL), STATUS_OK);
+	fake_set_time(fake_timer(0));
+	fake_set_hart(0);
+	timer_poll(pcpu_this());
+	assert_int_equal(pcpu_this()->next_poll, UINT64_MAX);
+	assert_true(fake_pending_ipis() & BIT(1));
+	fake_set_hart(1);
+	fake_console_type("x", 1);
+	timer_poll(pcpu_this());
+	assert_int_equal(fake_console_input_left(), 0);
+	assert_in_range(pcpu_this()->next_poll, hw_time() + 1,
+			hw_time() + hw_machine()->timebase_hz / 100);
+	fake_set_hart(0);
+}
+
 static void the_console_is_looked_after_at_least_a_hundred_times_a_second(void **state)
 {
 	(void)state;
@@ -335,6 +359,7 @@ int main(void)
 			a_timer_that_rings_while_its_vcpu_is_out_is_pending_when_it_is_back),
 		cmocka_unit_test(the_deadline_is_the_timer_if_its_interrupt_is_enabled),
 		cmocka_unit_test(sleepers_are_woken_in_time),
+		cmocka_unit_test(polling_leaves_a_hart_that_becomes_dedicated),
 		cmocka_unit_test(the_console_is_looked_after_at_least_a_hundred_times_a_second),
 		cmocka_unit_test(polling_loses_no_request),
 		cmocka_unit_test(polling_loses_no_tick),
