@@ -23,9 +23,9 @@ static u64 per_second(u64 count, u64 span)
 {
 	u64 hz = hw_machine()->timebase_hz;
 
-	/* Without overflow up to a billion exits. */
-	return span ? count * min_u64(hz, 10000000) / max_u64(span / max_u64(hz / 10000000, 1), 1)
-		    : 0;
+	if (count > UINT64_MAX / hz)
+		return count / max_u64(span / hz, 1);
+	return span ? count * hz / span : 0;
 }
 
 /* ---- vcpu list ---- */

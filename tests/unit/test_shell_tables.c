@@ -157,6 +157,17 @@ static void rates_neither_overflow_nor_divide_by_zero(void **state)
 	say("harts");
 }
 
+static void rates_are_true_for_any_clock(void **state)
+{
+	(void)state;
+	setup_shell(NULL);
+	fake_machine()->timebase_hz = 24000000;
+	say("vcpu list zero");
+	fake_advance_time(2 * 24000000);
+	guests[0]->vcpus[0]->exit_count[CAUSE_ECALL_VS] += 48000;
+	assert_says_part("vcpu list zero", "SBI 24000\n");
+}
+
 static void harts_say_what_they_run(void **state)
 {
 	(void)state;
@@ -277,6 +288,7 @@ int main(void)
 		cmocka_unit_test(vms_are_listed),
 		cmocka_unit_test(vcpus_tell_where_time_went),
 		cmocka_unit_test(rates_neither_overflow_nor_divide_by_zero),
+		cmocka_unit_test(rates_are_true_for_any_clock),
 		cmocka_unit_test(harts_say_what_they_run),
 		cmocka_unit_test(memory_is_accounted_for),
 		cmocka_unit_test(interrupts_are_told_as_they_are),
