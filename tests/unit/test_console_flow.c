@@ -85,6 +85,18 @@ static void a_guest_that_reads_nothing_does_not_take_the_key(void **state)
 	assert_true(fake_console_input_left() > 10000);
 }
 
+/* Whoever serves the line would take an interrupt each time. */
+static void a_guest_that_asks_for_input_in_vain_costs_the_line_nothing(void **state)
+{
+	unsigned before = fake_console_resume_count();
+	char byte;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(sbi_read(guests[1], &byte, 1), 0);
+	assert_int_equal(fake_console_resume_count(), before);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Messages.
  */
@@ -321,6 +333,8 @@ int main(void)
 				       setup_with_shell),
 		cmocka_unit_test_setup(the_key_works_while_a_vm_floods, setup_with_shell),
 		cmocka_unit_test_setup(a_guest_that_reads_nothing_does_not_take_the_key,
+				       setup_with_shell),
+		cmocka_unit_test_setup(a_guest_that_asks_for_input_in_vain_costs_the_line_nothing,
 				       setup_with_shell),
 		cmocka_unit_test_setup(a_message_starts_a_line, setup_with_shell),
 		cmocka_unit_test_setup(a_message_does_not_cut_a_control_sequence, setup_with_shell),
