@@ -281,6 +281,22 @@ static void top_goes_on_until_a_key_is_pressed(void **state)
 	assert_non_null(strstr(fake_console_output(), "hartwood> console "));
 }
 
+/* The first look at a VM takes a page, which shows who is looked at. */
+static void top_looks_at_many_vms_in_pieces(void **state)
+{
+	u64 free_pages = page_free_count(), before = free_pages;
+
+	(void)state;
+	fake_console_type("top\r", 4);
+	be_interrupted();
+	while (do_work()) {
+		assert_true(before - page_free_count() < MANY);
+		before = page_free_count();
+	}
+	assert_int_equal(free_pages - before, MANY);
+	assert_non_null(strstr(fake_console_output(), "... and 24 more"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +310,7 @@ int main(void)
 		cmocka_unit_test(interrupts_are_told_as_they_are),
 		cmocka_unit_test_setup(the_bundle_is_told, setup_many),
 		cmocka_unit_test(top_goes_on_until_a_key_is_pressed),
+		cmocka_unit_test_setup(top_looks_at_many_vms_in_pieces, setup_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
