@@ -182,6 +182,18 @@ static void harts_say_what_they_run(void **state)
 	pcpu_get(1)->current = NULL;
 }
 
+/* Ids as one finds them on boards. */
+static void the_machine_is_told_in_full(void **state)
+{
+	(void)state;
+	setup_shell(NULL);
+	fake_machine()->mvendorid = 0x489;
+	fake_machine()->marchid = 0x8000000000000007;
+	fake_machine()->mimpid = 0x6220425;
+	fake_machine()->mmu_type = "riscv,sv57";
+	assert_says_part("version", "implementation 0x6220425\n");
+}
+
 static void memory_is_accounted_for(void **state)
 {
 	char line[64];
@@ -306,6 +318,7 @@ int main(void)
 		cmocka_unit_test(rates_neither_overflow_nor_divide_by_zero),
 		cmocka_unit_test(rates_are_true_for_any_clock),
 		cmocka_unit_test(harts_say_what_they_run),
+		cmocka_unit_test(the_machine_is_told_in_full),
 		cmocka_unit_test(memory_is_accounted_for),
 		cmocka_unit_test(interrupts_are_told_as_they_are),
 		cmocka_unit_test_setup(the_bundle_is_told, setup_many),
