@@ -46,8 +46,7 @@ static bool type_locked(struct console *console, u8 byte)
 	}
 	if (console == &ui.shell)
 		return true;
-	console->job_offer = true;
-	ui.has_jobs = true;
+	console_note_locked(console, &console->job_offer);
 	return true;
 }
 
