@@ -162,7 +162,10 @@ size_t console_take(void *context, u8 *bytes, size_t length)
 	ring_drop(&console->input, more);
 	console->offering = false;
 	lock_release(&ui.lock);
-	hw_console_resume_input();
+	/* Only if there is more room than before: it may cost an interrupt, and a guest that polls
+	 * calls this all the time. */
+	if (more)
+		hw_console_resume_input();
 	console_offer_input(console); /* what came meanwhile */
 	return count + more;
 }
