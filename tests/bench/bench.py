@@ -30,7 +30,7 @@ TARGETS = [
     ("hcsr-refused", "hypervisor CSR read, refused", 150),
     ("timer-cycle", "SBI timer armed, taken, disarmed", 200),
 ]
-# guests/switch: title, boot arguments, vCPUs of the first VM, other VMs of one vCPU that spin along,
+# guests/switch: boot arguments, vCPUs of the first VM, other VMs of one vCPU that spin along,
 # harts, -cpu; and the names of its numbers with a title for each.
 SWITCHES = [
     ("ping", 2, 0, 1, "rv64,v=true", [
@@ -49,9 +49,9 @@ SWITCHES = [
     ("spin fp spinners=2", 1, 1, 1, "rv64", [("spin-fp-2", "  and both have dirty FP registers")]),
     ("spin v spinners=2", 1, 1, 1, "rv64,v=true", [
         ("spin-v-2", "  and both have dirty vector registers")]),
-    ("spin spinners=4", 1, 3, 1, "rv64", [("spin-4", "  of 4 VMs")]),
-    ("spin spinners=16", 1, 15, 1, "rv64", [("spin-16", "  of 16 VMs")]),
-    ("spin spinners=64", 1, 63, 1, "rv64", [("spin-64", "  of 64 VMs")]),
+    ("spin gaps=30 spinners=4", 1, 3, 1, "rv64", [("spin-4", "  of 4 VMs")]),
+    ("spin gaps=30 spinners=16", 1, 15, 1, "rv64", [("spin-16", "  of 16 VMs")]),
+    ("spin gaps=30 spinners=64", 1, 63, 1, "rv64", [("spin-64", "  of 64 VMs")]),
 ]
 
 BOOT_TARGET = 1.02
@@ -121,13 +121,14 @@ def switches(lines):
                 "memory": 8 << 20}]
         vms += [{"name": f"other{n}", "guest": "switch", "bootargs": words + " quiet",
                  "memory": 8 << 20} for n in range(others)]
-        bundle = hartwood.bundle_of(hartwood.LOGS / "bench-switch.dtb", vms)
+        bundle = hartwood.bundle_of(hartwood.LOGS / "bench-switch.dtb", vms, slice_us=1000)
         machine = hartwood.Machine(name=f"bench-switch-{number_of_run}", smp=smp, cpu=cpu,
                                    mem="2G", bundle=bundle, args=ICOUNT, lifetime=900)
         with machine:
             machine.expect(r"done \d+ \d+", timeout=880)
             found = dict(re.findall(r"^exits: (\S+) (\S+)\r?$", machine.text(), re.M))
         for key, title in names:
+            assert key in found, machine.log_path
             lines.append(f"{title:61}{shown(number(found.get(key))):>10}")
 
 

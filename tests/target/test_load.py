@@ -23,18 +23,19 @@ def answers(machine, number):
     machine.expect_exact(f"answer-{number * 7}-2", 120)
 
 
-def test_three_linux_vms_stay_responsive_while_each_does_its_worst(boot, bundle_path):
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.soak)])
+def test_three_linux_vms_stay_responsive_while_each_does_its_worst(boot, bundle_path, rounds):
     """One is a fork bomb, one writes to its console without end, one reboots in a loop: 6 vCPUs on 2
     harts, all busy. Each of their shells answers, and the hypervisor's."""
     blob = hartwood.bundle_of(bundle_path(), [
         linux("bomb", "forkbomb"), linux("flood", "flood"), linux("loop", "reboot")])
-    machine = boot(bundle=blob, smp=2, timeout=150, lifetime=560)
+    machine = boot(bundle=blob, smp=2, timeout=150, lifetime=300 + 100 * rounds)
     machine.expect_exact(READY)
     machine.focus("1", "flood")
     machine.expect_exact(READY)
     machine.focus("2", "loop")
     machine.expect_exact(READY)
-    for number in (3, 4):
+    for number in range(3, 3 + rounds):
         machine.send(hartwood.ESCAPE + "0")
         answers(machine, number)
         machine.send(hartwood.ESCAPE + "1")
@@ -46,8 +47,7 @@ def test_three_linux_vms_stay_responsive_while_each_does_its_worst(boot, bundle_
             machine.expect_exact(READY)
             machine.expect_exact(PROMPT)
             machine.sendline(f"echo answer-$(({number} * 11))")
-            if machine.expect(rf"answer-{number * 11}\r|guest: rebooting").group() != (
-                    "Hartwood guest: rebooting"[9:]):
+            if "answer" in machine.expect(rf"answer-{number * 11}\r|guest: rebooting").group():
                 break
         else:
             raise AssertionError(f"no answer between reboots\n{machine.tail()}")
@@ -82,7 +82,7 @@ def moves(machine):
 
 
 @pytest.mark.parametrize("seconds,args", [
-    (3, ICOUNT), pytest.param(60, [], marks=pytest.mark.soak)], ids=["short", "long"])
+    (2, ICOUNT), pytest.param(60, [], marks=pytest.mark.soak)], ids=["short", "long"])
 def test_linux_moves_200_times_a_second_unharmed(boot, bundle_path, seconds, args):
     """A program in it that keeps patterns in memory, FP and vector registers finds them as they
     were. The seconds are the guest's."""
