@@ -7,11 +7,6 @@
 #include "hyp/ui/console.h"
 #include "hyp/ui/shell_internal.h"
 
-/* The build may give one. */
-#ifndef HW_VERSION
-#define HW_VERSION "unnumbered"
-#endif
-
 #define LOG_LINES_DEFAULT 20
 
 /* ---- help ---- */
@@ -177,7 +172,7 @@ static enum shell_result version(struct shell_call *call)
 		if (length + strlen(name) + 2 < sizeof(isa))
 			length += (size_t)snprintf(isa + length, sizeof(isa) - length, "%s%s",
 						   length ? " " : "", name);
-	shell_print("Hartwood, %s, compiled by GCC %s", HW_VERSION, __VERSION__);
+	shell_print("Hartwood, compiled by GCC %s", __VERSION__);
 	shell_print("%u hart%s, %s, clock of %llu Hz", machine->hart_count,
 		    machine->hart_count == 1 ? "" : "s",
 		    machine->mmu_type ? machine->mmu_type : "no MMU named",
