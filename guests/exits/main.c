@@ -13,8 +13,8 @@
  * interrupt and disarms by a second call; hcsr-refused includes the handler that steps over it.
  *
  * There is nothing to check, so the last line is `done 0 0`. The number is `-` where the machine at
- *hand has no such operation. On OpenSBI alone the device reads cost what a plain load does: there
- *is no exit.
+ * hand has no such operation. On OpenSBI alone the device reads cost what a plain load does: there
+ * is no exit.
  */
 #include "boot.h"
 #include "check.h"

@@ -16,8 +16,10 @@ enum state {
 	STRING_ESCAPE, /* in one of them: ESC, of ST or of something new */
 };
 
-#define ESC	   0x1b
 #define BEL	   0x07
+#define CAN	   0x18
+#define SUB	   0x1a
+#define ESC	   0x1b
 #define DEL	   0x7f
 #define PASSED_MAX 255
 
@@ -114,6 +116,19 @@ static bool is_colour(const struct ansi *ansi)
 	return ansi->bytes[ansi->length - 1] == 'm';
 }
 
+/* Those that end every sequence, on every terminal. */
+static bool is_end(u8 byte)
+{
+	return byte == ESC || byte == CAN || byte == SUB;
+}
+
+/* The byte is taken for the end of the sequence that it is in. */
+static enum ansi_unit break_off(struct ansi *ansi, u8 byte)
+{
+	ansi->in_doubt = !is_end(byte);
+	return ground(ansi, byte);
+}
+
 static enum ansi_unit csi(struct ansi *ansi, u8 byte)
 {
 	if (byte < '@')
@@ -127,7 +142,7 @@ static enum ansi_unit string(struct ansi *ansi, u8 byte)
 		return end(ansi, ANSI_SEQUENCE);
 	if (byte == ESC)
 		return begin(ansi, STRING_ESCAPE);
-	return byte < ' ' ? ground(ansi, byte) : ANSI_PART;
+	return byte < ' ' ? break_off(ansi, byte) : ANSI_PART;
 }
 
 static enum ansi_unit sequence(struct ansi *ansi, u8 byte)
@@ -136,7 +151,7 @@ static enum ansi_unit sequence(struct ansi *ansi, u8 byte)
 		return string(ansi, byte);
 	/* Bytes from 8/0 on are not part of any sequence of a terminal that speaks UTF-8. */
 	if (byte < ' ' || byte >= DEL)
-		return ground(ansi, byte);
+		return break_off(ansi, byte);
 	switch (ansi->state) {
 	case ESCAPE:
 		return escape(ansi, byte);
@@ -151,12 +166,16 @@ static enum ansi_unit sequence(struct ansi *ansi, u8 byte)
 
 enum ansi_unit ansi_feed(struct ansi *ansi, u8 byte)
 {
+	if (is_end(byte))
+		ansi->in_doubt = false;
 	if (ansi->state == GROUND)
 		return ground(ansi, byte);
 	if (ansi->state == CHARACTER)
 		return character(ansi, byte);
-	if (++ansi->passed == PASSED_MAX)
+	if (++ansi->passed == PASSED_MAX) {
+		ansi->in_doubt = true;
 		return end(ansi, ANSI_SEQUENCE);
+	}
 	keep(ansi, byte);
 	return sequence(ansi, byte);
 }

@@ -23,6 +23,7 @@ struct ansi {
 	u8 state;
 	u8 wanted; /* bytes that are missing of a UTF-8 character */
 	u8 length;
+	bool in_doubt;		 /* see ansi_is_in_doubt() */
 	u16 passed;		 /* bytes of the sequence so far */
 	u8 bytes[ANSI_UNIT_MAX]; /* after ANSI_TEXT, ANSI_CONTROL and ANSI_COLOUR: the unit */
 };
@@ -34,4 +35,11 @@ enum ansi_unit ansi_feed(struct ansi *ansi, u8 byte);
 static inline bool ansi_is_between(const struct ansi *ansi)
 {
 	return ansi->state == 0;
+}
+
+/* True if a terminal that goes by the letter may still be in a sequence that is over here, and take
+ * what comes as part of it (ECMA-48 has line feeds in command strings): CAN is due first. */
+static inline bool ansi_is_in_doubt(const struct ansi *ansi)
+{
+	return ansi->in_doubt || !ansi_is_between(ansi);
 }

@@ -46,19 +46,34 @@ enum job {
 	JOB_HOLD,
 };
 
+/* A list, as interrupts come here and there may be thousands of VMs. */
+void console_note_locked(struct console *console, bool *job)
+{
+	*job = true;
+	if (console->has_jobs)
+		return;
+	console->has_jobs = true;
+	console->next_with_jobs = ui.jobs;
+	ui.jobs = console;
+}
+
+static bool take_locked(bool *flag)
+{
+	bool was_set = *flag;
+
+	*flag = false;
+	return was_set;
+}
+
 static enum job take_job_locked(struct console **console)
 {
-	if (!ui.has_jobs)
-		return JOB_NONE;
-	for (*console = ui.first; *console; *console = (*console)->next) {
-		if ((*console)->job_output_ready) {
-			(*console)->job_output_ready = false;
+	for (; ui.jobs; ui.jobs = ui.jobs->next_with_jobs) {
+		*console = ui.jobs;
+		if (take_locked(&ui.jobs->job_output_ready))
 			return JOB_OUTPUT_READY;
-		}
-		if ((*console)->job_offer) {
-			(*console)->job_offer = false;
+		if (take_locked(&ui.jobs->job_offer))
 			return JOB_OFFER;
-		}
+		ui.jobs->has_jobs = false;
 	}
 	/* One hart at a time, so that the last word is the right one. */
 	if (!ui.holding && ui.holds_machine != (ui.focus == &ui.shell)) {
@@ -66,7 +81,6 @@ static enum job take_job_locked(struct console **console)
 		ui.holding = true;
 		return JOB_HOLD;
 	}
-	ui.has_jobs = false;
 	return JOB_NONE;
 }
 
@@ -74,8 +88,7 @@ static void hold_machine(bool hold)
 {
 	guest_hold_machine(hold);
 	lock_acquire(&ui.lock);
-	ui.holding = false;
-	ui.has_jobs = true; /* the focus may have changed meanwhile */
+	ui.holding = false; /* the focus may have changed meanwhile: the caller looks again */
 	lock_release(&ui.lock);
 }
 
@@ -162,8 +175,7 @@ static void writable(void)
 	console_drain_locked();
 	if (console && console->output_waiting && ring_room(&console->output)) {
 		console->output_waiting = false;
-		console->job_output_ready = true;
-		ui.has_jobs = true;
+		console_note_locked(console, &console->job_output_ready);
 	}
 	lock_release(&ui.lock);
 	console_settle();
@@ -262,9 +274,8 @@ void console_shell_set_editing(bool editing)
 static bool take_flag(bool *flag)
 {
 	lock_acquire(&ui.lock);
-	bool was_set = *flag;
+	bool was_set = take_locked(flag);
 
-	*flag = false;
 	lock_release(&ui.lock);
 	return was_set;
 }

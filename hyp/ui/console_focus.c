@@ -57,7 +57,7 @@ static void release_output_locked(struct console *console)
 	if (!console || !console->output_waiting)
 		return;
 	console->output_waiting = false;
-	console->job_output_ready = true;
+	console_note_locked(console, &console->job_output_ready);
 }
 
 void console_focus_locked(struct console *console)
@@ -72,7 +72,6 @@ void console_focus_locked(struct console *console)
 		release_output_locked(ui.focus);
 	ui.focus = console;
 	ui.log_mark = 0;
-	ui.has_jobs = true;
 	if (console == &ui.shell) {
 		banner_locked("shell");
 		ui.shell_redraw = true;
@@ -90,7 +89,6 @@ static void focus_all_locked(void)
 	release_output_locked(ui.focus);
 	ui.focus = ui.previous;
 	ui.all = true;
-	ui.has_jobs = true;
 	banner_locked("all VMs");
 }
 

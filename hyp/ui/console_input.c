@@ -46,8 +46,7 @@ static bool type_locked(struct console *console, u8 byte)
 	}
 	if (console == &ui.shell)
 		return true;
-	console->job_offer = true;
-	ui.has_jobs = true;
+	console_note_locked(console, &console->job_offer);
 	return true;
 }
 
@@ -162,7 +161,10 @@ size_t console_take(void *context, u8 *bytes, size_t length)
 	ring_drop(&console->input, more);
 	console->offering = false;
 	lock_release(&ui.lock);
-	hw_console_resume_input();
+	/* Only if there is more room than before: it may cost an interrupt, and a guest that polls
+	 * calls this all the time. */
+	if (more)
+		hw_console_resume_input();
 	console_offer_input(console); /* what came meanwhile */
 	return count + more;
 }

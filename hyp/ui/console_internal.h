@@ -28,9 +28,11 @@ struct console {
 	bool offer_again;      /* another one came to do that meanwhile */
 	bool job_offer;	       /* input has come */
 	bool job_output_ready; /* the UART is to be told of room */
-	bool full;	       /* input was turned away ... */
-	u64 full_at;	       /* ... when the ring began at that position ... */
-	u64 full_until;	       /* ... and at that time it will be dropped instead */
+	bool has_jobs;	       /* it is in the list of those that may have one */
+	struct console *next_with_jobs;
+	bool full;	/* input was turned away ... */
+	u64 full_at;	/* ... when the ring began at that position ... */
+	u64 full_until; /* ... and at that time it will be dropped instead */
 };
 
 struct console_ui {
@@ -44,7 +46,7 @@ struct console_ui {
 	bool started; /* somebody has written: until then messages are written at once, as at boot
 		       */
 	bool closing; /* the machine goes off: nothing waits any more */
-	bool has_jobs;
+	struct console *jobs; /* the first that may have one */
 
 	/* The shell. */
 	struct work *shell_work;
@@ -79,6 +81,8 @@ extern struct console_ui console_ui;
 
 /* ---- console.c ---- */
 
+/* Notes one of the console's jobs. */
+void console_note_locked(struct console *console, bool *job);
 /* Does what was noted. No lock held. */
 void console_settle(void);
 /* Asks for console_work() at that time. */

@@ -46,7 +46,7 @@ void console_stage_line_locked(void)
 	bool at_line_start =
 		is_staged_locked() ? ui.staged[ui.staged_end - 1] == '\n' : ui.at_line_start;
 
-	console_stage_locked("%s\x1b[0m%s", ansi_is_between(&ui.ansi) ? "" : CANCEL,
+	console_stage_locked("%s\x1b[0m%s", ansi_is_in_doubt(&ui.ansi) ? CANCEL : "",
 			     at_line_start ? "" : "\r\n");
 }
 
@@ -73,10 +73,11 @@ static void stage_log_start_locked(void)
 {
 	bool erases = ui.focus == &ui.shell && ui.shell_editing;
 
+	if (ansi_is_in_doubt(&ui.ansi))
+		console_stage_locked(CANCEL);
 	if (ui.at_line_start)
 		return;
-	console_stage_locked("%s%s", ansi_is_between(&ui.ansi) ? "" : CANCEL,
-			     erases ? ERASE_LINE : "\r\n");
+	console_stage_locked("%s", erases ? ERASE_LINE : "\r\n");
 	if (erases && !ui.shell_redraw) {
 		ui.shell_redraw = true;
 		work_ask(ui.shell_work);

@@ -3,11 +3,16 @@
  * A line editor for a terminal of 80 columns: the usual keys, a history, completion. It depends on
  * nothing but its callbacks, and any byte may be fed to it at any time.
  *
- *	^B ^F, arrows		a character back, forward	^K ^U	delete to the end, to the
- *start ^A ^E, Home, End	to the start, to the end	^W ^Y	delete a word; bring back ^H
- *DEL, ^D Delete	delete before, at the cursor	^L	clear the screen ^P ^N, arrows the
- *history			TAB	complete ^C			give up the line ^D	on
- *an empty line: leave
+ *	^B ^F, arrows		a character back, forward
+ *	^A ^E, Home, End	to the start, to the end
+ *	^H DEL, ^D Delete	delete before, at the cursor
+ *	^K ^U			delete to the end, to the start
+ *	^W ^Y			delete a word; bring back
+ *	^P ^N, arrows		the history
+ *	TAB			complete
+ *	^L			clear the screen
+ *	^C			give up the line
+ *	^D on an empty line	leave
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Owns what the counters were at the last look: a record for each VM, made when it is first looked
- * at and kept. Only the shell's work comes here, so nothing guards it.
+ * Owns what the counters were at the last look: an array for each VM, guest->look, made when it is
+ * first looked at and kept. Only the shell's work comes here, so nothing guards it.
  */
 #include "hyp/ui/look.h"
 
@@ -17,39 +17,25 @@ struct counters {
 	u64 exits[EXIT_COUNT_MAX];
 };
 
-struct record {
-	const struct guest *guest;
-	struct record *next;
-	struct counters vcpus[];
-};
-
-static struct record *records;
-
 static struct {
 	u64 time, idle;
 } harts[HW_HART_MAX];
 
-/* NULL: there is no memory for one. Then looks are since the VM started. */
-static struct record *record_of(const struct guest *guest)
+/* One for each vCPU. NULL: there is no memory for them. Then looks are since the VM started. */
+static struct counters *counters_of(struct guest *guest)
 {
-	size_t size = sizeof(struct record) + guest->vm.vcpu_count * sizeof(struct counters);
-	struct record *record = records;
+	size_t size = guest->vm.vcpu_count * sizeof(struct counters);
 	unsigned order = 0;
 	hpa_t block;
 
-	while (record && record->guest != guest)
-		record = record->next;
-	if (record)
-		return record;
+	if (guest->look)
+		return guest->look;
 	while (PAGE_SIZE << order < size)
 		order++;
 	if (page_alloc_zeroed(order, &block) != STATUS_OK)
 		return NULL;
-	record = hw_ram(block);
-	record->guest = guest;
-	record->next = records;
-	records = record;
-	return record;
+	guest->look = hw_ram(block);
+	return guest->look;
 }
 
 static u64 read_counter(const u64 *counter)
@@ -77,9 +63,9 @@ static u64 since(u64 now, u64 last)
 
 void look_at_vcpu(struct guest *guest, unsigned id, struct look *look)
 {
-	struct record *record = record_of(guest);
+	struct counters *all = counters_of(guest);
 	struct counters nothing = {0}, now;
-	struct counters *last = record ? &record->vcpus[id] : &nothing;
+	struct counters *last = all ? &all[id] : &nothing;
 	u64 started_at = read_counter(&guest->started_at);
 
 	read_counters(vm_vcpu(&guest->vm, id), &now);
@@ -128,7 +114,6 @@ u64 look_at_hart(unsigned hart, u64 *span)
 #ifdef HW_TEST
 void look_forget_all(void)
 {
-	records = NULL;
 	memset(harts, 0, sizeof(harts));
 }
 #endif

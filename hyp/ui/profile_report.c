@@ -4,10 +4,12 @@
 
 #include <stdio.h>
 
+#include "hyp/ui/shell_command.h"
 #include "hyp/vm/observe.h"
 #include "hyp/vm/stats.h"
 
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S     1000000000ULL
+#define NAME_COLUMNS 16 /* so that what follows fits the line */
 
 typedef unsigned long long ull;
 
@@ -63,11 +65,13 @@ static int total_line(const struct vcpu *vcpu, char *line, size_t size)
 	u64 all = vcpu->guest_time + hypervisor;
 	unsigned guest_share = share(vcpu->guest_time, all);
 	unsigned hypervisor_share = share(hypervisor, all);
+	char name[SHELL_NAME_SIZE];
 
-	return snprintf(
-		line, size, "%.32s/%u: %llu ms on harts, guest %u.%02u %%, hypervisor %u.%02u %%",
-		vcpu->vm->name, vcpu->id, (ull)(nanoseconds(all) / 1000000), guest_share / 100,
-		guest_share % 100, hypervisor_share / 100, hypervisor_share % 100);
+	return snprintf(line, size,
+			"%s/%u: %llu ms on harts, guest %u.%02u %%, hypervisor %u.%02u %%",
+			shell_cut(vcpu->vm->name, NAME_COLUMNS, name), vcpu->id,
+			(ull)(nanoseconds(all) / 1000000), guest_share / 100, guest_share % 100,
+			hypervisor_share / 100, hypervisor_share % 100);
 }
 
 static int cause_line(const struct vcpu *vcpu, unsigned cause, char *line, size_t size)

@@ -172,6 +172,7 @@ void shell_init(const struct bundle *bundle)
 {
 	memset(&shell, 0, sizeof(shell));
 	shell_bundle = bundle;
+	shell_measure_names();
 	line_edit_init(&shell.edit, &edit_ops, "hartwood> ");
 	work_init(&shell.work, step);
 	console_set_shell(&shell.work);

@@ -7,11 +7,6 @@
 #include "hyp/ui/console.h"
 #include "hyp/ui/shell_internal.h"
 
-/* The build may give one. */
-#ifndef HW_VERSION
-#define HW_VERSION "unnumbered"
-#endif
-
 #define LOG_LINES_DEFAULT 20
 
 /* ---- help ---- */
@@ -177,11 +172,12 @@ static enum shell_result version(struct shell_call *call)
 		if (length + strlen(name) + 2 < sizeof(isa))
 			length += (size_t)snprintf(isa + length, sizeof(isa) - length, "%s%s",
 						   length ? " " : "", name);
-	shell_print("Hartwood, %s, compiled by %s", HW_VERSION, __VERSION__);
-	shell_print("%u harts, %s, clock of %llu Hz; vendor %#llx, architecture %#llx, "
-		    "implementation %#llx",
-		    machine->hart_count, machine->mmu_type ? machine->mmu_type : "no MMU named",
-		    (unsigned long long)machine->timebase_hz,
+	shell_print("Hartwood, compiled by GCC %s", __VERSION__);
+	shell_print("%u hart%s, %s, clock of %llu Hz", machine->hart_count,
+		    machine->hart_count == 1 ? "" : "s",
+		    machine->mmu_type ? machine->mmu_type : "no MMU named",
+		    (unsigned long long)machine->timebase_hz);
+	shell_print("vendor %#llx, architecture %#llx, implementation %#llx",
 		    (unsigned long long)machine->mvendorid, (unsigned long long)machine->marchid,
 		    (unsigned long long)machine->mimpid);
 	shell_print_long(isa, length);

@@ -19,7 +19,6 @@ enum shell_argument {
 	SHELL_ANYTHING,
 	SHELL_VM,
 	SHELL_VM_OR_ALL,
-	SHELL_HART,
 	SHELL_COMMAND,
 };
 

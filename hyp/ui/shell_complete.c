@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What may stand where the cursor is. Owns nothing. */
-#include <stdio.h>
+/* What may stand where the cursor is. Owns nothing but the VM that it named last. */
 #include <string.h>
 
-#include "hyp/hw.h"
 #include "hyp/ui/shell_internal.h"
 
 struct place {
@@ -62,28 +60,29 @@ static const char *sub_number(const struct place *place, unsigned from, unsigned
 	return NULL;
 }
 
+/* They are asked for one after the other from 0 on, which thousands of VMs must not make a search
+ * each. */
 static const char *guest_number(unsigned index)
 {
-	struct guest *guest = guest_next(NULL);
+	static struct guest *last;
+	static unsigned last_index;
+	bool goes_on = index && last && index == last_index + 1;
+	struct guest *guest = guest_next(goes_on ? last : NULL);
 
-	while (guest && index--)
+	for (unsigned i = goes_on ? index : 0; guest && i < index; i++)
 		guest = guest_next(guest);
+	last = guest;
+	last_index = index;
 	return guest ? guest->vm.name : NULL;
 }
 
-static const char *argument_number(enum shell_argument kind, unsigned index, char *buffer,
-				   size_t size)
+static const char *argument_number(enum shell_argument kind, unsigned index)
 {
 	switch (kind) {
 	case SHELL_VM_OR_ALL:
 		return index ? guest_number(index - 1) : "all";
 	case SHELL_VM:
 		return guest_number(index);
-	case SHELL_HART:
-		if (index >= hw_machine()->hart_count)
-			return NULL;
-		snprintf(buffer, size, "%u", index);
-		return buffer;
 	case SHELL_COMMAND:
 		return name_number(index);
 	default:
@@ -97,6 +96,8 @@ const char *shell_candidate(void *context, const char *text, size_t word, unsign
 	struct place place = place_of(text, word);
 
 	(void)context;
+	(void)buffer;
+	(void)size;
 	if (place.count == 0)
 		return name_number(index);
 	for (const struct shell_command *c = shell_next_command(NULL); c;
@@ -111,7 +112,7 @@ const char *shell_candidate(void *context, const char *text, size_t word, unsign
 		/* "help vm" goes on with what "vm" goes on with. */
 		if (at == 1 && c->takes[0] == SHELL_COMMAND)
 			return sub_number(&place, first, index);
-		return argument_number(kind, index, buffer, size);
+		return argument_number(kind, index);
 	}
 	return place.count == 1 ? sub_number(&place, 0, index) : NULL;
 }

@@ -11,6 +11,9 @@ extern const struct bundle *shell_bundle;
 /* All commands in order: NULL begins, and NULL is the end. */
 const struct shell_command *shell_next_command(const struct shell_command *command);
 
+/* Looks for the longest name of a VM. Boot hart, when all VMs are made. */
+void shell_measure_names(void);
+
 /* Takes the line apart, which is changed and stays in use. True: *call can be carried out; else
  * there was nothing in it, or what is wrong has been told. */
 bool shell_parse(char *line, struct shell_call *call);

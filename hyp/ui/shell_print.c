@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the shell's commands say, so that it fits the terminal. Owns nothing. */
+/* What the shell's commands say, so that it fits the terminal. Owns the width of names, which is
+ * settled at boot, since there may be thousands of VMs and each line of a table asks for it. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 #define HEAD	 "\x1b[1m"
 #define HEAD_END "\x1b[0m\r\n"
+
+static unsigned name_width;
 
 void shell_write(const char *bytes, size_t length)
 {
@@ -80,11 +83,16 @@ const char *shell_cut(const char *name, unsigned columns, char buffer[SHELL_NAME
 	return buffer;
 }
 
-unsigned shell_name_width(void)
+void shell_measure_names(void)
 {
 	size_t width = 8;
 
 	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest))
 		width = max_u64(width, strlen(guest->vm.name));
-	return (unsigned)min_u64(width, SHELL_NAME_SIZE - 1);
+	name_width = (unsigned)min_u64(width, SHELL_NAME_SIZE - 1);
+}
+
+unsigned shell_name_width(void)
+{
+	return name_width;
 }

@@ -13,6 +13,7 @@
 #define CAUSES_SHOWN 5
 #define TOP_ROWS     16
 #define TOP_HARTS    8
+#define TOP_LOOKS    8 /* VMs that one step looks at, of up to 32 vCPUs each */
 
 /* Tenths as a number: 973 is 97.3. */
 #define TENTHS	   "%3llu.%llu%%"
@@ -23,9 +24,9 @@ static u64 per_second(u64 count, u64 span)
 {
 	u64 hz = hw_machine()->timebase_hz;
 
-	/* Without overflow up to a billion exits. */
-	return span ? count * min_u64(hz, 10000000) / max_u64(span / max_u64(hz / 10000000, 1), 1)
-		    : 0;
+	if (count > UINT64_MAX / hz)
+		return count / max_u64(span / hz, 1);
+	return span ? count * hz / span : 0;
 }
 
 /* ---- vcpu list ---- */
@@ -141,25 +142,36 @@ static void insert_row(const struct row *row)
 	top.rows[at] = *row;
 }
 
-static void look_at_all(void)
+static void count_guest(struct guest *guest)
 {
-	top.row_count = top.guest_count = 0;
-	for (struct guest *guest = guest_next(NULL); guest; guest = guest_next(guest)) {
-		struct look look;
+	struct look look;
 
-		look_at_guest(guest, &look);
-		u64 span = max_u64(look.span, 1);
-		struct row row = {
-			.guest = guest,
-			.run = look.run * 1000 / span,
-			.ready = look.ready * 1000 / span,
-			.waiting = look.waiting * 1000 / span,
-			.exits = per_second(look.exit_total, look.span),
-		};
+	look_at_guest(guest, &look);
+	u64 span = max_u64(look.span, 1);
+	struct row row = {
+		.guest = guest,
+		.run = look.run * 1000 / span,
+		.ready = look.ready * 1000 / span,
+		.waiting = look.waiting * 1000 / span,
+		.exits = per_second(look.exit_total, look.span),
+	};
 
-		insert_row(&row);
-		top.guest_count++;
+	insert_row(&row);
+	top.guest_count++;
+}
+
+/* As many as one step may. True: that was the last. */
+static bool look_at_some(struct shell_call *call)
+{
+	if (!call->guest)
+		top.row_count = top.guest_count = 0;
+	for (unsigned i = 0; i < TOP_LOOKS; i++) {
+		call->guest = guest_next(call->guest);
+		if (!call->guest)
+			return true;
+		count_guest(call->guest);
 	}
+	return false;
 }
 
 /* A line that replaces what stood there. */
@@ -225,7 +237,8 @@ static void put_foot(void)
 	shell_write(rest, sizeof(rest) - 1);
 }
 
-/* number: what of the picture is next: 0 is the head, then the rows, then the foot. */
+/* number: what of the picture is next: 0 is the head, for which all VMs have to be looked at, then
+ * the rows, then the foot. */
 static enum shell_result show_top(struct shell_call *call)
 {
 	static const char clear[] = "\x1b[2J";
@@ -236,10 +249,11 @@ static enum shell_result show_top(struct shell_call *call)
 	if (!call->step)
 		shell_write(clear, sizeof(clear) - 1);
 	/* What nobody sees is not drawn. */
-	if (part == 0 && call->step && !shell_is_shown())
+	if (part == 0 && !call->guest && call->step && !shell_is_shown())
 		goto later;
 	if (part == 0) {
-		look_at_all();
+		if (!look_at_some(call))
+			return SHELL_MORE;
 		put_head();
 	} else if (part <= top.row_count) {
 		put_row(&top.rows[part - 1]);

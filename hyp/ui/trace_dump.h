@@ -6,11 +6,12 @@
  * Every line begins with ~, as others may come between them. Numbers are hexadecimal but for ids:
  *
  *	~begin VERSION TICKS-PER-SECOND HARTS
- *	~name KIND NUMBER TEXT			what numbers below stand for: event, exit, state,
- *life ~vm ID VCPUS NAME ~hart INDEX LOST			its records follow, of which so many
- *are lost already ~TICKS EVENT VM.VCPU ARGUMENT		ticks since the one before; - for
- *nobody ~lost COUNT				overwritten while the dump was under way ~end LINES
- *CRC				all lines before it; CRC-32 of them, each with its \n
+ *	~name KIND NUMBER TEXT		what numbers below stand for: event, exit, state, life
+ *	~vm ID VCPUS NAME
+ *	~hart INDEX LOST		its records follow, of which so many are lost already
+ *	~TICKS EVENT VM.VCPU ARGUMENT	ticks since the one before; - for nobody
+ *	~lost COUNT			overwritten while the dump was under way
+ *	~end LINES CRC			all lines before it; CRC-32 of them, each with its \n
  */
 #pragma once
 

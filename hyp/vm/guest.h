@@ -125,6 +125,8 @@ struct guest {
 
 	struct vmid vmid;
 	const struct vcpu *last_vcpu[HW_HART_MAX]; /* which of its vCPUs a hart had last */
+
+	void *look; /* the shell's: what it saw last; see ui/look.c */
 };
 
 static inline struct guest *guest_of(const struct vm *vm)

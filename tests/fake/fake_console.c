@@ -14,6 +14,7 @@ static struct {
 	bool polling;
 	bool input_stopped; /* after a short count, until hw_console_resume_input() */
 	bool want_writable;
+	unsigned resume_count;
 	size_t room;
 	size_t output_length;
 	char output[OUTPUT_MAX + 1];
@@ -101,6 +102,12 @@ void hw_console_attach(const struct hw_console_client *client)
 void hw_console_resume_input(void)
 {
 	console.input_stopped = false;
+	__atomic_fetch_add(&console.resume_count, 1, __ATOMIC_RELAXED);
+}
+
+unsigned fake_console_resume_count(void)
+{
+	return __atomic_load_n(&console.resume_count, __ATOMIC_RELAXED);
 }
 
 void hw_console_want_writable(void)

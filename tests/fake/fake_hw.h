@@ -201,6 +201,8 @@ void fake_console_set_room(size_t room);
 void fake_console_type(const char *bytes, size_t length);
 /* Bytes that no client has taken yet. */
 size_t fake_console_input_left(void);
+/* How often hw_console_resume_input() was called. On a machine each call may cost an interrupt. */
+unsigned fake_console_resume_count(void);
 
 /* ------------------------------------------------------------------------------------------------
  * Between the files of the fake.

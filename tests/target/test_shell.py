@@ -9,7 +9,7 @@ import pytest
 import hartwood
 
 from test_linux import SHORTER, output, to_shell as to_linux
-from test_many import ICOUNT, hopeless, lasting, quick
+from test_many import hopeless, lasting, quick
 
 COLUMNS = 79
 ESC = hartwood.ESCAPE
@@ -241,23 +241,21 @@ def test_shell_comes_first_where_no_vm_starts_by_itself(boot, bundle_path):
 
 
 def test_pause_keeps_a_bare_guests_clock_still(boot, bundle_path):
-    """It would find beats missed if its clock had gone on. Under -icount nothing else makes it
-    miss any; with the clock's sleep off QEMU needs a timer to be set to look for input."""
+    """Its clock would be two seconds on after each pause, and 200 beats missed. It may miss a few
+    for want of time on a busy host."""
     machine = shell_machine(boot, bundle_path(), [
-        {**beating("beat"), "bootargs": "period_us=10000 report=100"}, lasting("other")],
-        args=ICOUNT)
+        {**beating("beat"), "bootargs": "period_us=10000 report=100"}])
     for _ in range(5):
         machine.shell("vm pause beat")
         reach(machine, "beat", "paused")
-        # The hypervisor's own clock goes on: the shell takes its time.
-        machine.shell("log 20")
+        time.sleep(2)
         machine.shell("vm resume beat")
         reach(machine, "beat", "running")
     machine.focus("0", "beat")
     for _ in range(3):
         machine.expect(r"beat \d+: missed")
     reports = re.findall(r"beat (\d+): missed (\d+)", machine.text())
-    assert len(reports) >= 3 and all(missed == "0" for _, missed in reports), reports
+    assert len(reports) >= 3 and all(int(missed) < 100 for _, missed in reports), reports
 
 
 def test_pause_keeps_linux_clock_still(boot, bundle_path):

@@ -112,7 +112,8 @@ def parse(text):
             dump.lost[hart] += int(fields[1], 16)
         elif word == "lost":
             dump.lost[hart] += int(fields[0], 16)
-            dump.records.append(Record(time, hart, "lost", None, None, int(fields[0], 16)))
+            if time:  # else nobody knows when it was
+                dump.records.append(Record(time, hart, "lost", None, None, int(fields[0], 16)))
         else:
             time += int(word, 16)
             dump.records.append(parse_record(dump, hart, time, fields))

@@ -85,6 +85,18 @@ static void a_guest_that_reads_nothing_does_not_take_the_key(void **state)
 	assert_true(fake_console_input_left() > 10000);
 }
 
+/* Whoever serves the line would take an interrupt each time. */
+static void a_guest_that_asks_for_input_in_vain_costs_the_line_nothing(void **state)
+{
+	unsigned before = fake_console_resume_count();
+	char byte;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(sbi_read(guests[1], &byte, 1), 0);
+	assert_int_equal(fake_console_resume_count(), before);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Messages.
  */
@@ -114,6 +126,29 @@ static void a_message_does_not_cut_a_control_sequence(void **state)
 	assert_shown("\x1b]0;");
 	pass_ms(51);
 	assert_shown("\x18\r\nhartwood: at last\r\n");
+}
+
+/* A terminal may take a line feed, or more bytes than we wait for, as part of the string. */
+static void a_guest_cannot_hide_messages_in_a_string(void **state)
+{
+	static const char *const hiding[] = {"\x1b]0;title\r\n", "\x1b[1\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(hiding); i++) {
+		sbi_write(guests[0], hiding[i]);
+		fake_console_clear();
+		log_info("something");
+		assert_shown("\x18hartwood: something\r\n");
+		log_info("more");
+		assert_shown("hartwood: more\r\n");
+	}
+	sbi_write(guests[0], "\x1bP");
+	for (unsigned i = 0; i < 300; i++)
+		sbi_write(guests[0], "x");
+	sbi_write(guests[0], "\n");
+	fake_console_clear();
+	log_info("something");
+	assert_shown("\x18hartwood: something\r\n");
 }
 
 static void a_message_does_not_wait_for_the_end_of_a_flood(void **state)
@@ -322,8 +357,11 @@ int main(void)
 		cmocka_unit_test_setup(the_key_works_while_a_vm_floods, setup_with_shell),
 		cmocka_unit_test_setup(a_guest_that_reads_nothing_does_not_take_the_key,
 				       setup_with_shell),
+		cmocka_unit_test_setup(a_guest_that_asks_for_input_in_vain_costs_the_line_nothing,
+				       setup_with_shell),
 		cmocka_unit_test_setup(a_message_starts_a_line, setup_with_shell),
 		cmocka_unit_test_setup(a_message_does_not_cut_a_control_sequence, setup_with_shell),
+		cmocka_unit_test_setup(a_guest_cannot_hide_messages_in_a_string, setup_with_shell),
 		cmocka_unit_test_setup(a_message_does_not_wait_for_the_end_of_a_flood,
 				       setup_with_shell),
 		cmocka_unit_test_setup(a_message_makes_the_shell_draw_its_line_again,

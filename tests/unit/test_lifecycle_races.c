@@ -7,6 +7,7 @@
 
 #define SECONDARY 100
 #define STEPS	  500
+#define TICKS	  20 /* a step; all steps are more than the second between two lives */
 
 static struct guest *guest;
 static unsigned hook_count;
@@ -57,7 +58,7 @@ static void do_all_work(void)
 			fake_set_hart(i);
 			recycle_serve(pcpu_this());
 			work_do(pcpu_this(), false);
-			fake_advance_time(1);
+			fake_advance_time(TICKS);
 		}
 	}
 	fake_set_hart(self);

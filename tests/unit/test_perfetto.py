@@ -162,6 +162,13 @@ def test_a_dump_of_nothing_is_a_trace_of_nothing():
     assert perfetto.summary(dump, trace).startswith("0 records, 0 lost, of 0.000 s")
 
 
+def test_loss_before_the_first_record_is_not_the_beginning_of_time():
+    dump, trace = converted(["~lost 1", *ONE_STRETCH])
+    assert trace["otherData"]["records lost"] == 1
+    assert row(trace, LINUX, 1)[0][:2] == ("B", 0)
+    assert " of 0.000 s" in perfetto.summary(dump, trace)
+
+
 @pytest.mark.parametrize("damage", [
     lambda log: log[:len(log) // 2],
     lambda log: log.replace("~14 1 0.1 a", "~14 1 0.1 b"),

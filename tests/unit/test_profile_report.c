@@ -110,12 +110,30 @@ static void times_of_years_do_not_overflow(void **state)
 			    "live/0: 157680000000 ms on harts, guest 100.00 %, hypervisor 0.00 %");
 }
 
+/* A terminal of 80 columns has 79 to write in. */
+static void the_longest_name_fits_the_line(void **state)
+{
+	struct vcpu *vcpu = vcpu_of(1, 0);
+
+	(void)state;
+	vcpu->vm->name = "vm-with-a-name-of-31-letters-00";
+	observe_start(OBSERVE_PROFILE);
+	take_part(vcpu);
+	vcpu->guest_time = 10000000ULL * 3600 * 24;
+	profile_report_begin(&report, NULL);
+	const char *line = next_line();
+
+	assert_true(strlen(line) <= 79);
+	assert_non_null(strstr(line, "hypervisor 0.00 %"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(times_are_shown_by_cause_the_longest_first, setup),
 		cmocka_unit_test_setup(those_that_took_no_part_are_not_shown, setup),
 		cmocka_unit_test_setup(times_of_years_do_not_overflow, setup),
+		cmocka_unit_test_setup(the_longest_name_fits_the_line, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

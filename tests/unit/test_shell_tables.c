@@ -157,6 +157,17 @@ static void rates_neither_overflow_nor_divide_by_zero(void **state)
 	say("harts");
 }
 
+static void rates_are_true_for_any_clock(void **state)
+{
+	(void)state;
+	setup_shell(NULL);
+	fake_machine()->timebase_hz = 24000000;
+	say("vcpu list zero");
+	fake_advance_time(2 * 24000000);
+	guests[0]->vcpus[0]->exit_count[CAUSE_ECALL_VS] += 48000;
+	assert_says_part("vcpu list zero", "SBI 24000\n");
+}
+
 static void harts_say_what_they_run(void **state)
 {
 	(void)state;
@@ -169,6 +180,18 @@ static void harts_say_what_they_run(void **state)
 	assert_non_null(strstr(text, "   1                 77 "));
 	assert_non_null(strstr(text, " two/0 "));
 	pcpu_get(1)->current = NULL;
+}
+
+/* Ids as one finds them on boards. */
+static void the_machine_is_told_in_full(void **state)
+{
+	(void)state;
+	setup_shell(NULL);
+	fake_machine()->mvendorid = 0x489;
+	fake_machine()->marchid = 0x8000000000000007;
+	fake_machine()->mimpid = 0x6220425;
+	fake_machine()->mmu_type = "riscv,sv57";
+	assert_says_part("version", "implementation 0x6220425\n");
 }
 
 static void memory_is_accounted_for(void **state)
@@ -270,6 +293,22 @@ static void top_goes_on_until_a_key_is_pressed(void **state)
 	assert_non_null(strstr(fake_console_output(), "hartwood> console "));
 }
 
+/* The first look at a VM takes a page, which shows who is looked at. */
+static void top_looks_at_many_vms_in_pieces(void **state)
+{
+	u64 free_pages = page_free_count(), before = free_pages;
+
+	(void)state;
+	fake_console_type("top\r", 4);
+	be_interrupted();
+	while (do_work()) {
+		assert_true(before - page_free_count() < MANY);
+		before = page_free_count();
+	}
+	assert_int_equal(free_pages - before, MANY);
+	assert_non_null(strstr(fake_console_output(), "... and 24 more"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,11 +316,14 @@ int main(void)
 		cmocka_unit_test(vms_are_listed),
 		cmocka_unit_test(vcpus_tell_where_time_went),
 		cmocka_unit_test(rates_neither_overflow_nor_divide_by_zero),
+		cmocka_unit_test(rates_are_true_for_any_clock),
 		cmocka_unit_test(harts_say_what_they_run),
+		cmocka_unit_test(the_machine_is_told_in_full),
 		cmocka_unit_test(memory_is_accounted_for),
 		cmocka_unit_test(interrupts_are_told_as_they_are),
 		cmocka_unit_test_setup(the_bundle_is_told, setup_many),
 		cmocka_unit_test(top_goes_on_until_a_key_is_pressed),
+		cmocka_unit_test_setup(top_looks_at_many_vms_in_pieces, setup_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
