@@ -323,18 +323,16 @@ class Machine:
         """Runs a command of the hypervisor's shell, from an empty prompt to the next; gives the
         lines that it has printed. Messages that come meanwhile are not among them."""
         self.sendline(line)
-        text = SHELL_PROMPT
-        while True:
+        # Return shows the line once more, whole. A message may take its place on the screen, and
+        # make the prompt come again at any time.
+        entered = SHELL_PROMPT + line + "\x1b[K"
+        text = ""
+        while entered not in text:
             self.expect(SHELL_EMPTY, timeout)
-            text += self.child.before
-            lines = render(text)
-            # A message makes the prompt come again, before the command's first letter too.
-            if SHELL_PROMPT + line in lines[:-1]:
-                break
-            text += self.child.after
-        begin = len(lines) - 1 - lines[::-1].index(SHELL_PROMPT + line)
-        return [shown for shown in lines[begin + 1:]
-                if shown and not shown.startswith("hartwood: ")]
+            text += self.child.before + self.child.after
+        lines = render(text[text.rindex(entered) + len(entered):])
+        return [shown for shown in lines[:-1]
+                if shown and not shown.startswith(("hartwood: ", SHELL_PROMPT.rstrip()))]
 
     def vms(self):
         """What `vm list` shows, by name."""

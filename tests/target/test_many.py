@@ -8,6 +8,8 @@ import re
 import hartwood
 
 ICOUNT = ["-icount", "shift=0,sleep=off"]
+# Of a slower machine, where a second of the guests' takes an eighth of the instructions.
+SLOW = ["-icount", "shift=3,sleep=off"]
 HZ = 10_000_000  # of QEMU's time CSR
 
 

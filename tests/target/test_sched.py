@@ -9,7 +9,7 @@ import pytest
 
 import hartwood
 
-from test_many import ICOUNT, lasting
+from test_many import ICOUNT, SLOW, lasting
 
 # Blocks of 1,000 instructions in a millisecond (guests/share).
 BLOCKS_MS = 1000
@@ -75,7 +75,7 @@ def test_sixteen_vms_get_what_their_shares_say_on_two_harts(boot, bundle_path):
     the emulator gives turns."""
     vms = [sharing(name, "every_ms=1000", shares=n) for name, n in SHARES.items()]
     machine = boot(bundle=hartwood.bundle_of(bundle_path(), vms, slice_us=1000), smp=2,
-                   mem="512M", args=ICOUNT, lifetime=500)
+                   mem="512M", args=SLOW, lifetime=500)
     machine.expect(r"work \d+ at \d+", 250)
     machine.to_shell(100)
     machine.shell("profile on", 100)
@@ -146,8 +146,7 @@ def test_guest_is_told_what_others_take_from_it(boot, bundle_path):
     """By the SBI, which the guest checks (Debian's kernel has no CONFIG_PARAVIRT, so it does not
     ask)."""
     blob = hartwood.bundle(bundle_path(), hartwood.guest("sbi"), cpus=2, bootargs="sta-half")
-    machine = boot(bundle=blob, smp=1, mem="256M", args=["-icount", "shift=4,sleep=off"],
-                   lifetime=150)
+    machine = boot(bundle=blob, smp=1, mem="256M", args=SLOW, lifetime=150)
     assert machine.wait_end(130) == 0
     assert "not ok" not in machine.text() and "done 1 0" in machine.text(), machine.tail()
 
