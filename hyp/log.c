@@ -66,14 +66,11 @@ line_append(struct line *line, const char *format, ...)
 	va_end(arguments);
 }
 
-/* Names from a bundle or a device tree end up in messages: keep them from moving the operator's
- * cursor or faking a second line. */
-static void line_defuse(struct line *line)
+void log_defuse(char *text, size_t length)
 {
-	for (size_t i = 0; i < line->length; i++) {
-		if (line->bytes[i] < ' ' || line->bytes[i] > '~')
-			line->bytes[i] = '?';
-	}
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '?';
 }
 
 static char *kept_at(u64 position)
@@ -102,7 +99,7 @@ static void line_keep_locked(const struct line *line)
 
 static void line_write(struct line *line)
 {
-	line_defuse(line);
+	log_defuse(line->bytes, line->length);
 	memcpy(line->bytes + line->length, line_end, LINE_END_SIZE);
 	line->length += LINE_END_SIZE;
 	lock_acquire(&line_lock);

@@ -30,6 +30,10 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_guest(struct log_budget *budget, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Names from a bundle or a device tree end up in messages: keeps them from moving the operator's
+ * cursor or faking a second line. What is not printable becomes "?". */
+void log_defuse(char *text, size_t length);
+
 /* Lines are kept at positions that only grow. Copies the one at *position, or the oldest that is
  * still there, and moves *position behind it. Returns its length with its end, without a NUL; 0:
  * there is none yet, or it is longer than size. Any hart; takes LOCK_LOG. */

@@ -61,30 +61,19 @@ static struct guest *make_vm(const struct bundle_vm *vm)
 	return guest;
 }
 
-/* False: one of those that it needs could not be made. */
-static bool connect_vm(struct guest *guest, const struct bundle_vm *vm, struct guest *const *made)
+static void connect_vm(struct guest *guest, const struct bundle_vm *vm, struct guest *const *made)
 {
-	for (unsigned i = 0; i < vm->depends_count; i++) {
-		struct guest *other = made[vm->depends[i]];
-
-		if (!other) {
-			log_error("%s: not started: there is no %s, which it needs", vm->name,
-				  bundle.vms[vm->depends[i]].name);
-			return false;
-		}
-		guest->config.depends[guest->config.depends_count++] = other;
-	}
-	return true;
+	for (unsigned i = 0; i < vm->depends_count; i++)
+		guest->config.depends[i] = made[vm->depends[i]];
+	guest->config.depends_count = vm->depends_count;
 }
 
 /* The table of VMs by their place in the bundle is needed only here. */
 static void make_vms(void)
 {
-	unsigned order = 0;
+	unsigned order = page_order_of(bundle.vm_count * sizeof(struct guest *));
 	hpa_t block;
 
-	while ((PAGE_SIZE << order) < bundle.vm_count * sizeof(struct guest *))
-		order++;
 	if (page_alloc_zeroed(order, &block) != STATUS_OK) {
 		log_error("no VM is made: %s", status_name(STATUS_NO_MEMORY));
 		return;
@@ -94,8 +83,8 @@ static void make_vms(void)
 	for (unsigned i = 0; i < bundle.vm_count; i++)
 		made[i] = make_vm(&bundle.vms[i]);
 	for (unsigned i = 0; i < bundle.vm_count; i++)
-		if (made[i] && !connect_vm(made[i], &bundle.vms[i], made))
-			made[i]->config.autostart = false;
+		if (made[i])
+			connect_vm(made[i], &bundle.vms[i], made);
 	page_free(block, order);
 }
 

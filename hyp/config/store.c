@@ -29,15 +29,13 @@ static void free_pages(const void *base, u64 from, u64 to)
 enum status store_alloc(struct store *store, u64 size)
 {
 	enum status status;
-	unsigned order = 0;
+	unsigned order = page_order_of(size);
 	hpa_t block;
 
 	*store = (struct store){0};
 	if (size == 0)
 		return STATUS_OK;
-	while (order < PAGE_ORDER_MAX && PAGE_SIZE << order < size)
-		order++;
-	if (PAGE_SIZE << order < size)
+	if (order > PAGE_ORDER_MAX)
 		return STATUS_NO_MEMORY;
 	status = page_alloc(order, &block);
 	if (status != STATUS_OK)

@@ -18,6 +18,16 @@
  * worth it, or overlapping one given before; STATUS_NO_MEMORY: too many regions. */
 enum status page_add_region(hpa_t base, u64 size) MUST_CHECK;
 
+/* The smallest order whose block has room for so many bytes, above PAGE_ORDER_MAX if none has. */
+static inline unsigned page_order_of(u64 size)
+{
+	unsigned order = 0;
+
+	while (order <= PAGE_ORDER_MAX && PAGE_SIZE << order < size)
+		order++;
+	return order;
+}
+
 /* A block of 2^order pages, aligned to its size; its contents are whatever was there.
  * STATUS_NO_MEMORY if there is none; STATUS_INVALID if order > PAGE_ORDER_MAX. */
 enum status page_alloc(unsigned order, hpa_t *block) MUST_CHECK;

@@ -25,14 +25,11 @@ static struct {
 static struct counters *counters_of(struct guest *guest)
 {
 	size_t size = guest->vm.vcpu_count * sizeof(struct counters);
-	unsigned order = 0;
 	hpa_t block;
 
 	if (guest->look)
 		return guest->look;
-	while (PAGE_SIZE << order < size)
-		order++;
-	if (page_alloc_zeroed(order, &block) != STATUS_OK)
+	if (page_alloc_zeroed(page_order_of(size), &block) != STATUS_OK)
 		return NULL;
 	guest->look = hw_ram(block);
 	return guest->look;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hyp/log.h"
 #include "hyp/ui/console.h"
 #include "hyp/ui/shell_internal.h"
 
@@ -23,20 +24,12 @@ bool shell_is_shown(void)
 	return console_shell_is_shown();
 }
 
-/* Names and arguments come from the bundle. */
-static void defuse(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 static void print(const char *before, const char *after, const char *format, va_list arguments)
 {
 	char line[SHELL_COLUMNS + 1], all[SHELL_COLUMNS + 16];
 	int length = vsnprintf(line, sizeof(line), format, arguments);
 
-	defuse(line);
+	log_defuse(line, strlen(line)); /* names come from the bundle */
 	if (length > SHELL_COLUMNS)
 		line[SHELL_COLUMNS - 1] = '~';
 	length = snprintf(all, sizeof(all), "%s%s%s", before, line, after);

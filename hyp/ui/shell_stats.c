@@ -33,13 +33,7 @@ static u64 per_second(u64 count, u64 span)
 
 static const char *state_name(const struct vcpu *vcpu)
 {
-	static const char *const names[] = {
-		[VCPU_OFF] = "off",	    [VCPU_READY] = "ready",   [VCPU_RUNNING] = "running",
-		[VCPU_WAITING] = "waiting", [VCPU_PARKED] = "paused",
-	};
-	unsigned state = __atomic_load_n(&vcpu->state, __ATOMIC_RELAXED);
-
-	return state < ARRAY_SIZE(names) ? names[state] : "?";
+	return stats_state_name(__atomic_load_n(&vcpu->state, __ATOMIC_RELAXED));
 }
 
 /* The most frequent ones, one after the other. */

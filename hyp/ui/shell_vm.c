@@ -45,39 +45,25 @@ static enum shell_result tell(const struct guest *guest, enum status status, con
 	return SHELL_DONE;
 }
 
-static enum shell_result start(struct shell_call *call)
+/* What one may ask of a VM, by the command's second word, and how one says that it was done. */
+static const struct {
+	const char *name;
+	enum status (*ask)(struct guest *guest);
+	const char *done;
+} wishes[] = {
+	{"start", guest_start, "started"},   {"stop", guest_stop, "stopped"},
+	{"reset", guest_reset, "reset"},     {"pause", guest_pause, "paused"},
+	{"resume", guest_resume, "resumed"},
+};
+
+static enum shell_result ask(struct shell_call *call)
 {
 	struct guest *guest = shell_guest(call);
 
-	return guest ? tell(guest, guest_start(guest), "started") : SHELL_DONE;
-}
-
-static enum shell_result stop(struct shell_call *call)
-{
-	struct guest *guest = shell_guest(call);
-
-	return guest ? tell(guest, guest_stop(guest), "stopped") : SHELL_DONE;
-}
-
-static enum shell_result reset(struct shell_call *call)
-{
-	struct guest *guest = shell_guest(call);
-
-	return guest ? tell(guest, guest_reset(guest), "reset") : SHELL_DONE;
-}
-
-static enum shell_result pause(struct shell_call *call)
-{
-	struct guest *guest = shell_guest(call);
-
-	return guest ? tell(guest, guest_pause(guest), "paused") : SHELL_DONE;
-}
-
-static enum shell_result resume(struct shell_call *call)
-{
-	struct guest *guest = shell_guest(call);
-
-	return guest ? tell(guest, guest_resume(guest), "resumed") : SHELL_DONE;
+	for (size_t i = 0; guest && i < ARRAY_SIZE(wishes); i++)
+		if (strcmp(wishes[i].name, call->command->sub) == 0)
+			return tell(guest, wishes[i].ask(guest), wishes[i].done);
+	return SHELL_DONE;
 }
 
 /* ---- vm list ---- */
@@ -219,7 +205,7 @@ static enum shell_result bundle(struct shell_call *call)
 	{                                                                                         \
 		.name = "vm", .sub = #word, .arguments = "NAME", .help = text,                    \
 		.example = "vm " #word " web", .takes = {SHELL_VM}, .argc_min = 1, .argc_max = 1, \
-		.step = word,                                                                     \
+		.step = ask,                                                                      \
 	}
 
 static const struct shell_command commands[] = {

@@ -29,20 +29,11 @@ static union {
 
 /* ---- Rings ---- */
 
-static unsigned order_of(u64 size)
-{
-	unsigned order = 0;
-
-	while ((PAGE_SIZE << order) < size)
-		order++;
-	return order;
-}
-
 /* Memory for all harts, or for none. */
 static enum status make_rings(u64 size)
 {
 	unsigned hart_count = hw_machine()->hart_count;
-	unsigned order = order_of(size);
+	unsigned order = page_order_of(size);
 	static hpa_t blocks[HW_HART_MAX];
 
 	for (unsigned i = 0; i < hart_count; i++) {
@@ -70,7 +61,7 @@ static bool take_rings(const struct shell_call *call)
 
 	if (call->argc && !shell_number(call->argv[0], RING_KIB_MAX, &kib))
 		return false;
-	kib = (PAGE_SIZE << order_of(max_u64(kib, RING_KIB_MIN) << 10)) >> 10;
+	kib = (PAGE_SIZE << page_order_of(max_u64(kib, RING_KIB_MIN) << 10)) >> 10;
 	if (ring_kib()) {
 		if (kib != ring_kib())
 			shell_print("The rings have %llu KiB each, and keep that.",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hyp/log.h"
 #include "hyp/csr.h"
 #include "hyp/trace.h"
 #include "hyp/vm/observe.h"
@@ -32,16 +33,6 @@ static const u64 interrupts[] = {
 static u64 exit_cause(unsigned index)
 {
 	return index < EXIT_COUNT_SOFT ? index : interrupts[index - EXIT_COUNT_SOFT];
-}
-
-static const char *run_state_name(unsigned state)
-{
-	static const char *const names[] = {
-		[VCPU_OFF] = "off",	    [VCPU_READY] = "ready",   [VCPU_RUNNING] = "running",
-		[VCPU_WAITING] = "waiting", [VCPU_PARKED] = "parked",
-	};
-
-	return names[state];
 }
 
 /* ---- Lines of each kind; 0: there are no more of it ---- */
@@ -80,7 +71,7 @@ static int state_line(struct trace_dump *dump, char *line, size_t size)
 
 	if (i > VCPU_PARKED)
 		return 0;
-	return snprintf(line, size, "~name state %x %s", i, run_state_name(i));
+	return snprintf(line, size, "~name state %x %s", i, stats_state_name(i));
 }
 
 static int life_line(struct trace_dump *dump, char *line, size_t size)
@@ -92,14 +83,6 @@ static int life_line(struct trace_dump *dump, char *line, size_t size)
 	return snprintf(line, size, "~name life %x %s", i, guest_state_name(i));
 }
 
-/* Names come from the bundle. */
-static void defuse(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 static int vm_line(struct trace_dump *dump, char *line, size_t size)
 {
 	dump->guest = guest_next(dump->guest);
@@ -108,7 +91,7 @@ static int vm_line(struct trace_dump *dump, char *line, size_t size)
 	int length = snprintf(line, size, "~vm %u %u %.64s", dump->guest->vm.id,
 			      dump->guest->vm.vcpu_count, dump->guest->vm.name);
 
-	defuse(line);
+	log_defuse(line, strlen(line)); /* names come from the bundle */
 	return length;
 }
 

@@ -105,7 +105,6 @@ void guest_offer_input(void)
 static enum status create_vcpu(struct guest *guest, unsigned id)
 {
 	hpa_t page, vector;
-	unsigned order = 0;
 
 	_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU has a page");
 	if (page_alloc_zeroed(PAGE_ORDER_4K, &page) != STATUS_OK)
@@ -113,9 +112,7 @@ static enum status create_vcpu(struct guest *guest, unsigned id)
 	struct vcpu *vcpu = hw_ram(page);
 
 	if (hw_has(HW_FEATURE_V)) {
-		while ((PAGE_SIZE << order) < hw_vector_size())
-			order++;
-		if (page_alloc_zeroed(order, &vector) != STATUS_OK) {
+		if (page_alloc_zeroed(page_order_of(hw_vector_size()), &vector) != STATUS_OK) {
 			page_free(page, PAGE_ORDER_4K);
 			return STATUS_NO_MEMORY;
 		}
@@ -138,26 +135,14 @@ static enum status create_vcpu(struct guest *guest, unsigned id)
 
 static void destroy_vcpus(struct guest *guest)
 {
-	unsigned order = 0;
-
-	while (hw_has(HW_FEATURE_V) && (PAGE_SIZE << order) < hw_vector_size())
-		order++;
 	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
 		if (guest->vcpus[i]->vector)
-			page_free(hw_hpa_of(guest->vcpus[i]->vector), order);
+			page_free(hw_hpa_of(guest->vcpus[i]->vector),
+				  page_order_of(hw_vector_size()));
 		page_free(hw_hpa_of(guest->vcpus[i]), PAGE_ORDER_4K);
 	}
 	guest->vm.vcpu_count = 0;
 	guest->vm.vcpu_mask = 0;
-}
-
-static unsigned guest_order(void)
-{
-	unsigned order = 0;
-
-	while ((PAGE_SIZE << order) < sizeof(struct guest))
-		order++;
-	return order;
 }
 
 static void init_devices(struct guest *guest)
@@ -176,7 +161,7 @@ enum status guest_create(const struct guest_config *config, struct guest **resul
 	if (config->vcpu_count == 0 || config->vcpu_count > VCPU_MAX ||
 	    config->depends_count > GUEST_DEPENDS_MAX)
 		return STATUS_INVALID;
-	if (page_alloc_zeroed(guest_order(), &block) != STATUS_OK)
+	if (page_alloc_zeroed(page_order_of(sizeof(struct guest)), &block) != STATUS_OK)
 		return STATUS_NO_MEMORY;
 	struct guest *guest = hw_ram(block);
 
@@ -193,7 +178,7 @@ enum status guest_create(const struct guest_config *config, struct guest **resul
 	for (unsigned i = 0; i < config->vcpu_count; i++) {
 		if (create_vcpu(guest, i) != STATUS_OK) {
 			destroy_vcpus(guest);
-			page_free(block, guest_order());
+			page_free(block, page_order_of(sizeof(struct guest)));
 			return STATUS_NO_MEMORY;
 		}
 	}

@@ -73,7 +73,8 @@ struct guest_config {
 	struct sched_limits limits;
 	bool autostart;
 	enum guest_restart restart;
-	struct guest *depends[GUEST_DEPENDS_MAX]; /* run before it starts */
+	/* Run before it starts. NULL: one that could not be made, so this one cannot start. */
+	struct guest *depends[GUEST_DEPENDS_MAX];
 	unsigned depends_count;
 	struct guest_loader loader;
 	struct guest_console console;

@@ -40,7 +40,8 @@ enum status guest_start(struct guest *guest)
 
 static void give_up(struct guest *guest, const struct guest *other)
 {
-	log_error("%s: not started: %s, which it needs, is off", guest->vm.name, other->vm.name);
+	log_error("%s: not started: %s, which it needs, is off", guest->vm.name,
+		  other ? other->vm.name : "a VM that could not be made");
 	lock_acquire(&guest->lock);
 	if (guest->state == GUEST_QUEUED) {
 		guest->reason = "what it needs is off";
@@ -57,9 +58,9 @@ static bool others_run(struct guest *guest)
 
 	for (unsigned i = 0; i < guest->config.depends_count; i++) {
 		struct guest *other = guest->config.depends[i];
-		enum guest_state state = guest_state(other);
+		enum guest_state state = other ? guest_state(other) : GUEST_OFF;
 
-		if (state == GUEST_OFF && (guest->others_asked & BIT(i))) {
+		if (!other || (state == GUEST_OFF && (guest->others_asked & BIT(i)))) {
 			give_up(guest, other);
 			return false;
 		}

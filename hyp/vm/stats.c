@@ -50,6 +50,16 @@ static const u8 shown[] = {
 	EXIT_COUNT_DEVICE,
 };
 
+const char *stats_state_name(enum vcpu_run_state state)
+{
+	static const char *const names[] = {
+		[VCPU_OFF] = "off",	    [VCPU_READY] = "ready",   [VCPU_RUNNING] = "running",
+		[VCPU_WAITING] = "waiting", [VCPU_PARKED] = "paused",
+	};
+
+	return names[state];
+}
+
 static u64 sum_of(const struct vm *vm, unsigned cause)
 {
 	u64 sum = 0;

@@ -299,7 +299,7 @@ def convert(dump):
 
 
 def known_names(dump):
-    return ({"idle", "running", "ready", "waiting", "parked", "wakes", "page given"}
+    return ({"idle", "running", "ready", "waiting", "paused", "wakes", "page given"}
             | set(HVIP.values()) | set(dump.names["exit"].values())
             | {f"exception: {name}" for name in dump.names["exit"].values()}
             | {f"VM is {name}" for name in dump.names["life"].values()}

@@ -669,3 +669,24 @@ static inline u64 live_interrupts(void)
 {
 	return (hw_read_hip() >> 1) & hw_read_vsie();
 }
+
+/* What a secondary vCPU may be at when something happens to its VM, from that line on and for ever:
+ * it waits, computes, calls, and every third one stops. */
+static inline u64 live_do_this_and_that(struct vcpu *vcpu, unsigned first)
+{
+	unsigned line = live_line(vcpu);
+
+	switch ((line + vcpu->id) % 4) {
+	case 0:
+		return LIVE_WFI;
+	case 1:
+		return live_ecall(vcpu, SBI_EID_IPI, 0, 0, ~0ULL, 0);
+	case 2:
+		hw_write_vsie(vcpu->id % 2 ? 0x222 : 0);
+		return line > first + 20 ? live_jump(vcpu, first) : LIVE_NEXT;
+	default:
+		if (vcpu->id % 3 == 2 && line > first + 4)
+			return live_ecall(vcpu, SBI_EID_HSM, 1, 0, 0, 0);
+		return live_ecall(vcpu, SBI_EID_RFENCE, 1, 0, ~0ULL, 0);
+	}
+}

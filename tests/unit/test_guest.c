@@ -224,22 +224,8 @@ static u64 many_vcpus(struct vcpu *vcpu)
 {
 	unsigned line = live_line(vcpu);
 
-	if (line >= SECONDARY) {
-		/* Waits, computes, calls, stops: one after the other. */
-		switch ((line + vcpu->id) % 4) {
-		case 0:
-			return LIVE_WFI;
-		case 1:
-			return live_ecall(vcpu, SBI_EID_IPI, 0, 0, ~0ULL, 0);
-		case 2:
-			hw_write_vsie(vcpu->id % 2 ? 0x222 : 0);
-			return line > SECONDARY + 20 ? live_jump(vcpu, SECONDARY) : LIVE_NEXT;
-		default:
-			if (vcpu->id % 3 == 2 && line > SECONDARY + 4)
-				return live_ecall(vcpu, SBI_EID_HSM, 1, 0, 0, 0);
-			return live_ecall(vcpu, SBI_EID_RFENCE, 1, 0, ~0ULL, 0);
-		}
-	}
+	if (line >= SECONDARY)
+		return live_do_this_and_that(vcpu, SECONDARY);
 	if (line == 0)
 		check_fresh(vcpu, LIVE_FDT);
 	if (line + 1 < vcpu->vm->vcpu_count)

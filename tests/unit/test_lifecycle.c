@@ -52,21 +52,8 @@ static u64 busy(struct vcpu *vcpu)
 {
 	unsigned line = live_line(vcpu);
 
-	if (line >= SECONDARY) {
-		switch ((line + vcpu->id) % 4) {
-		case 0:
-			return LIVE_WFI;
-		case 1:
-			return live_ecall(vcpu, SBI_EID_IPI, 0, 0, ~0ULL, 0);
-		case 2:
-			hw_write_vsie(vcpu->id % 2 ? 0x222 : 0);
-			return line > SECONDARY + 20 ? live_jump(vcpu, SECONDARY) : LIVE_NEXT;
-		default:
-			if (vcpu->id % 3 == 2 && line > SECONDARY + 4)
-				return live_ecall(vcpu, SBI_EID_HSM, 1, 0, 0, 0);
-			return live_ecall(vcpu, SBI_EID_RFENCE, 1, 0, ~0ULL, 0);
-		}
-	}
+	if (line >= SECONDARY)
+		return live_do_this_and_that(vcpu, SECONDARY);
 	if (line + 1 < vcpu->vm->vcpu_count)
 		return live_ecall(vcpu, SBI_EID_HSM, 0, line + 1, live_address(SECONDARY), line);
 	if (line < 10)
@@ -528,6 +515,19 @@ static void who_needs_what_cannot_start_says_so_and_stays_off(void **state)
 	assert_non_null(strstr(fake_console_output(), "not started: live, which it needs, is off"));
 }
 
+static void who_needs_a_vm_that_could_not_be_made_never_starts(void **state)
+{
+	(void)state;
+	begin(1, 0, nothing);
+	live_create(1, note_order);
+	vm_of(0)->config.depends_count = 1;
+	assert_int_equal(guest_start(vm_of(0)), STATUS_OK);
+	run(1);
+	assert_all_off_and_nothing_leaked();
+	assert_int_equal(live.vms[0].begin_count, 0);
+	assert_non_null(strstr(fake_console_output(), "a VM that could not be made, which it"));
+}
+
 /* ------------------------------------------------------------------------------------------------
  * The machine.
  */
@@ -565,6 +565,7 @@ int main(void)
 		cmocka_unit_test(a_restart_can_be_called_off),
 		cmocka_unit_test(a_vm_starts_after_those_that_it_depends_on),
 		cmocka_unit_test(who_needs_what_cannot_start_says_so_and_stays_off),
+		cmocka_unit_test(who_needs_a_vm_that_could_not_be_made_never_starts),
 		cmocka_unit_test(
 			the_machine_stays_on_for_who_holds_it_and_for_vms_that_are_kept_off),
 	};

@@ -29,7 +29,7 @@ HEAD = (["~begin 1 989680 2"]  # 10 MHz
         + [f"~name exit {SBI:x} SBI", f"~name exit {STORE:x} store",
            "~name exit 2 illegal instruction", f"~name exit {TIMER:x} timer"]
         + [f"~name state {number:x} {name}"
-           for number, name in enumerate(["off", "ready", "running", "waiting", "parked"])]
+           for number, name in enumerate(["off", "ready", "running", "waiting", "paused"])]
         + ["~name life 3 running", "~vm 0 2 linux", "~vm 3 1 heart beat"])
 
 
@@ -93,8 +93,8 @@ def test_a_vcpu_shows_what_it_does_and_what_happens_to_it():
         ("i", 20, "wakes"), ("E", 20, "waiting"), ("B", 20, "ready"),
         ("i", 20.5, "moves from hart 0"), ("E", 21, "ready"), ("B", 21, "running"),
         ("i", 21.1, "software interrupt"), ("i", 21.1, "timer interrupt"),
-        ("i", 22, "exception: illegal instruction"), ("E", 23, "running"), ("B", 23, "parked"),
-        ("E", 24, "parked")]
+        ("i", 22, "exception: illegal instruction"), ("E", 23, "running"), ("B", 23, "paused"),
+        ("E", 24, "paused")]
     assert row(trace, LINUX, 0) == [("i", 24, "VM is running")]
     assert row(trace, HEARTBEAT, 0) == []
 
