@@ -206,7 +206,10 @@ _Noreturn void run_loop(void)
 		if (worked)
 			continue;
 		sched_idle(pcpu);
+		/* What it was woken for, as in host_interrupt(): the vCPU that it may enter next
+		 * need not come back for long. */
 		timer_poll(pcpu);
+		recycle_serve(pcpu);
 		guest_offer_input();
 	}
 }

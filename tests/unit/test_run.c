@@ -162,6 +162,53 @@ static void each_exit_is_handled_and_counted_once(void **state)
 }
 
 /* ------------------------------------------------------------------------------------------------
+ * What a hart is told while it sleeps.
+ */
+
+static struct vcpu *sleeper;
+static u64 ticket;
+
+/* One interrupt, for two reasons: a VM's memory is about to go to somebody else, and a vCPU that
+ * waits here is wanted. */
+static void be_told_and_woken(void)
+{
+	if (ticket || sleeper->state != VCPU_WAITING) {
+		live_sleep();
+		return;
+	}
+	ticket = recycle_begin(BIT(hw_hart_index()));
+	__atomic_fetch_or(&sleeper->irq_posted, HVIP_VSSIP, __ATOMIC_SEQ_CST);
+	sched_wake(sleeper);
+}
+
+static u64 sleep_and_look(struct vcpu *vcpu)
+{
+	switch (live_line(vcpu)) {
+	case 0:
+		hw_write_vsie(HVIP_VSSIP >> 1);
+		return live_ecall(vcpu, SBI_EID_HSM, 3, 0, 0, 0);
+	case 1:
+		LIVE_CHECK(ticket && recycle_is_done(ticket, BIT(hw_hart_index())));
+		return live_shutdown(vcpu);
+	}
+	fake_fail("line %u", live_line(vcpu));
+}
+
+/* The guest may wait in its own WFI from then on, for ever. */
+static void a_hart_that_wakes_recycles_before_it_enters_a_guest(void **state)
+{
+	(void)state;
+	live_start_with(1, 0);
+	sleeper = live_create(1, sleep_and_look)->guest->vcpus[0];
+	ticket = 0;
+	fake_hooks.wait = be_told_and_woken;
+	live_start_guests();
+	live_run(1);
+	assert_true(guest_all_off());
+	assert_int_not_equal(ticket, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------
  * The end. Only the first end of a program is one, so this comes first.
  */
 
@@ -180,6 +227,7 @@ int main(void)
 		cmocka_unit_test(busy_vcpus_have_equal_shares),
 		cmocka_unit_test(a_vcpu_that_waits_takes_no_share),
 		cmocka_unit_test(each_exit_is_handled_and_counted_once),
+		cmocka_unit_test(a_hart_that_wakes_recycles_before_it_enters_a_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
