@@ -28,8 +28,9 @@ $(guest)/busybox: $(CACHE)/guests.list
 	@mv $@.new $@
 
 # The paths in the archive, and where each comes from.
+linux_programs := memcheck work
 initramfs_files := init=guests/linux/init bin/busybox=$(guest)/busybox \
-	bin/memcheck=$(guest)/memcheck \
+	$(foreach program,$(linux_programs),bin/$(program)=$(guest)/$(program)) \
 	$(foreach file,$(wildcard guests/linux/bin/*),bin/$(notdir $(file))=$(file))
 
 $(guest)/initrd.gz: $(foreach file,$(initramfs_files),$(lastword $(subst =, ,$(file)))) \
@@ -78,16 +79,20 @@ $(foreach name,$(guest_names),$(eval $(call guest_rule,$(name))))
 $(BUILD)/guests/%.bin: $(BUILD)/guests/%.elf
 	$(Q)$(OBJCOPY) -O binary $< $@
 
-# A program for the Linux guest, without a C library. The flags are the bare guests': compiled for
-# no F and D, C code leaves their registers alone, and assembly may keep values in them meanwhile.
-memcheck_objects := $(patsubst %,$(guest_obj)/%.o,$(sort $(wildcard guests/linux/memcheck/*.[cS])) \
-	guests/fpu/unit.S guests/lib/format.c guests/lib/mem.c)
-$(guest)/memcheck: $(memcheck_objects)
-	@mkdir -p $(@D)
-	@echo "  LD  $@"
-	$(Q)$(CC) $(ARCH) -nostdlib -nostartfiles -static -s \
-		-Wl,--gc-sections,--no-relax,--build-id=none,-z,max-page-size=4096 -o $@ \
-		$^ -Wl,--start-group $(LIBC) $(LIBGCC) -Wl,--end-group
+# Programs for the Linux guest, without a C library. The flags are the bare guests': compiled for no
+# F and D, C code leaves their registers alone, and assembly may keep values in them meanwhile.
+linux_objects = $(patsubst %,$(guest_obj)/%.o,$(sort $(wildcard guests/linux/$(1)/*.[cS])) \
+	guests/linux/lib/start.S guests/lib/format.c guests/lib/mem.c)
+define linux_rule
+$(guest)/$(1): $(call linux_objects,$(1)) $(2)
+	@mkdir -p $$(@D)
+	@echo "  LD  $$@"
+	$$(Q)$$(CC) $$(ARCH) -nostdlib -nostartfiles -static -s \
+		-Wl,--gc-sections,--no-relax,--build-id=none,-z,max-page-size=4096 -o $$@ \
+		$$^ -Wl,--start-group $$(LIBC) $$(LIBGCC) -Wl,--end-group
+endef
+$(eval $(call linux_rule,memcheck,$(guest_obj)/guests/fpu/unit.S.o))
+$(eval $(call linux_rule,work))
 
 .PHONY: guests
 guests: $(guest_bins) $(guest)/Image $(guest)/initrd.gz $(guest)/u-boot.bin

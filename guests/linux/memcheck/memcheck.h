@@ -2,7 +2,7 @@
 /* What the parts of memcheck share; main.c explains the whole. */
 #pragma once
 
-#include "calls.h"
+#include "linux/lib/calls.h"
 #include "types.h"
 
 #define WORKER_MAX 64

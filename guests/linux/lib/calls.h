@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What this program needs of Linux's system calls for riscv64: numbers, constants and structures
- * as the kernel's interface has them. Usable from assembly too.
+ * What our programs need of Linux's system calls for riscv64: numbers, constants and structures as
+ * the kernel's interface has them. Usable from assembly too.
  */
 #pragma once
 
+#define SYS_PIPE2	    59
+#define SYS_READ	    63
 #define SYS_WRITE	    64
+#define SYS_TIMERFD_CREATE  85
+#define SYS_TIMERFD_SETTIME 86
 #define SYS_EXIT_GROUP	    94
+#define SYS_NANOSLEEP	    101
 #define SYS_CLOCK_GETTIME   113
 #define SYS_SCHED_YIELD	    124
 #define SYS_KILL	    129
 #define SYS_RT_SIGPROCMASK  135
 #define SYS_RT_SIGTIMEDWAIT 137
 #define SYS_PRCTL	    167
+#define SYS_GETPPID	    173
 #define SYS_MUNMAP	    215
 #define SYS_CLONE	    220
+#define SYS_EXECVE	    221
 #define SYS_MMAP	    222
 #define SYS_WAIT4	    260
 
@@ -30,6 +37,7 @@
 #ifndef __ASSEMBLER__
 #include "types.h"
 
+#define CLOCK_MONOTONIC	      1
 #define SIG_BLOCK	      0
 #define WAIT_NO_HANG	      1
 #define PR_SET_PDEATHSIG      1
@@ -44,6 +52,11 @@
 struct timespec {
 	s64 seconds;
 	s64 nanoseconds;
+};
+
+/* The first expiry, or never if zero, and what passes between two. */
+struct timer_setting {
+	struct timespec interval, value;
 };
 
 /* What the kernel returns: a negative number is an error. */
