@@ -332,6 +332,8 @@ static struct image_piece current_piece(const struct image_loader *loader)
 	return loader->plan->pieces[loader->piece - 1];
 }
 
+_Static_assert(IMAGE_STEP_SIZE % 8 == 0, "image_load_step() counts its budget in words");
+
 enum status image_load_step(struct image_loader *loader, bool *done)
 {
 	u64 budget = IMAGE_STEP_SIZE;
@@ -345,7 +347,8 @@ enum status image_load_step(struct image_loader *loader, bool *done)
 
 		if (status != STATUS_OK)
 			return status;
-		budget -= length;
+		/* What follows a device tree of odd size stays aligned at the next step too. */
+		budget -= align_up(length, 8);
 		loader->offset += length;
 		if (loader->offset == piece.size) {
 			loader->piece++;
