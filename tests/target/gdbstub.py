@@ -47,9 +47,10 @@ class Image:
         lines = self._run("addr2line", "-e", str(self.elf), "-f", "-i", *map(hex, linked))
         return lines.splitlines()[::2]
 
-    def ecalls(self):
-        """Where the hypervisor calls the firmware."""
-        text = self._run("objdump", "-d", str(self.elf))
+    def ecalls(self, function=None):
+        """Where the hypervisor, or one function of it, calls the firmware."""
+        only = [f"--disassemble={function}"] if function else ["-d"]
+        text = self._run("objdump", *only, str(self.elf))
         return [LOADED_AT + int(at, 16) for at in
                 re.findall(r"^ *([0-9a-f]+):\s+[0-9a-f]+\s+ecall\b", text, re.M)]
 
@@ -143,6 +144,8 @@ class Stub:
     def wait_stop(self, timeout=30):
         """The hart that has come to a breakpoint."""
         reply = self.receive(timeout)
+        if reply.startswith("W"):
+            raise ConnectionError("QEMU ends")
         match = re.match(r"T05.*thread:(?:p\w+\.)?([0-9a-f]+);", reply)
         assert match, f"the stub says {reply!r}"
         return int(match.group(1), 16) - 1
@@ -166,18 +169,19 @@ class Stub:
 
     # ---- the firmware ----
 
-    def answer_firmware(self, image, rule, while_running=None, timeout=60):
-        """Runs the machine with rule(hart, eid, fid, a0) asked at each call of the firmware: None
-        lets the firmware answer, (error, value) is the answer instead, "enough" ends this with
-        all harts stopped at a call."""
-        ecalls = image.ecalls()
-        assert len(ecalls) > 3
+    def answer_firmware(self, ecalls, rule, timeout=60):
+        """Runs the machine with rule(hart, eid, fid, a0) asked at each of these calls of the
+        firmware, or all of an image: None lets the firmware answer, (error, value) is the answer instead, "enough" ends this with
+        all harts stopped at a call. (error, value, "last") is an answer and the end."""
+        if isinstance(ecalls, Image):
+            ecalls = ecalls.ecalls()
+        assert ecalls
         for address in ecalls:
             self.stop_at(address)
         end = time.monotonic() + timeout
         try:
             while True:
-                self.resume(while_running)
+                self.resume()
                 hart = self.wait_stop(max(0.1, end - time.monotonic()))
                 answer = rule(hart, self.read(hart, A7), self.read(hart, A6), self.read(hart, A0))
                 if answer == "enough":
@@ -188,10 +192,11 @@ class Stub:
                     self.step(hart)
                     self.stop_at(at)
                 else:
-                    error, value = answer
-                    self.write(hart, A0, error & (1 << 64) - 1)
-                    self.write(hart, A1, value)
+                    self.write(hart, A0, answer[0] & (1 << 64) - 1)
+                    self.write(hart, A1, answer[1])
                     self.write(hart, PC, at + 4)
+                    if answer[2:]:
+                        break
         except ConnectionError:
             return
         for address in ecalls:
