@@ -76,7 +76,7 @@ static u64 guest_code(struct vcpu *vcpu)
 		return LIVE_NEXT;
 	case 5:
 		/* The mask of harts lies in RAM that nobody has touched; the call is made anew. */
-		return live_ecall(vcpu, 4, 0, base + MIB(6) % size, 0, 0);
+		return live_ecall(vcpu, 4, 0, base + MIB(12) % size, 0, 0);
 	case 6:
 		note_result(vcpu);
 		if (vcpu->vm->vcpu_count == 1)
