@@ -9,7 +9,7 @@ import pytest
 
 import gdbstub
 import hartwood
-from gdbstub import PC, RA, SP
+from gdbstub import PC, SP
 
 LOAD_PAGE_FAULT, STORE_PAGE_FAULT, FETCH_PAGE_FAULT = 13, 15, 12
 UNMAPPED = 0x60000000
@@ -26,8 +26,9 @@ def image():
 
 @pytest.fixture
 def stopped(boot, bundle_path, image):
-    """stopped(smp=...) gives (machine, stub): a machine whose boot hart is about to call bus_add(),
-    on its own page tables, while the others wait to be released."""
+    """stopped(smp=...) gives (machine, stub): a machine whose boot hart is about to print its first
+    line, on its own page tables, while the others wait to be released. (A function with variable
+    arguments is one that no compiler inlines.)"""
     stubs = []
 
     def start(smp=1):
@@ -36,7 +37,7 @@ def stopped(boot, bundle_path, image):
         blob = hartwood.bundle(bundle_path(), hartwood.guest("sbi"), bootargs="base")
         machine = boot(bundle=blob, smp=smp, mem="256M", args=stub.arguments, lifetime=90)
         stub.connect()
-        machine.boot_hart = stub.run_to(image.address("bus_add"))
+        machine.boot_hart = stub.run_to(image.address("log_info"))
         return machine, stub
 
     yield start
@@ -75,8 +76,8 @@ class Dump:
 
 
 def wild_store(stub, image, hart, address):
-    """Any string will do, code too."""
-    stub.call(hart, image.address("strcpy"), address, image.address("memset"))
+    """A real function of the image stores a byte where it was told to: the C library's memset()."""
+    stub.call(hart, image.address("memset"), address, 0x5a, 1)
 
 
 def is_inside(image, linked, name):
@@ -99,23 +100,19 @@ WILD = {
 
 @pytest.mark.parametrize("place", WILD)
 def test_wild_store_stops_the_machine_with_a_dump(stopped, image, place):
-    """A real function of the image stores where it was told to: the C library's strcpy()."""
     machine, stub = stopped()
     wild = WILD[place](image)
-    called_from = stub.read(0, RA)
     sp = stub.read(0, SP)
     wild_store(stub, image, 0, wild)
-    before = image.functions_at(called_from - 2 - gdbstub.LOADED_AT)
     stub.resume()
     dump = Dump(machine)
     dump.check_trap(0, STORE_PAGE_FAULT, wild)
-    assert is_inside(image, dump.at, "strcpy"), dump.text
-    assert dump.registers["a0"] == wild and dump.registers["sp"] == sp
-    assert dump.registers["ra"] == called_from and not dump.overflow
-    assert image.functions_at(dump.calls[0]) == before
+    assert is_inside(image, dump.at, "memset"), dump.text
+    assert dump.registers["a0"] == wild and dump.registers["a1"] == 0x5a
+    assert dump.registers["sp"] == sp and not dump.overflow
     # From what there is on the stack one gets to who began it all.
     found = [name for call in dump.calls for name in image.functions_at(call)]
-    assert "make_vms" in found and "bring_up" in found, (found, dump.text)
+    assert "bring_up" in found, (found, dump.text)
 
 
 def test_wild_store_to_another_harts_guard_page(stopped, image):

@@ -10,7 +10,7 @@ import pytest
 
 import gdbstub
 import hartwood
-from gdbstub import PC
+from gdbstub import A0, PC
 from test_boot import assert_guest_ran, changed_tree, guest_bundle, quick, run_to_end
 
 BASE, TIME, IPI, HSM, SRST, DBCN = 0x10, 0x54494d45, 0x735049, 0x48534d, 0x53525354, 0x4442434e
@@ -152,7 +152,7 @@ def test_fault_stops_all_harts_where_the_firmware_cannot_end_the_machine(start, 
     machine.send("x")
     hart = stub.wait_stop()
     stub.stop_no_more_at(image.address("console_receive"))
-    stub.call(hart, image.address("strcpy"), 8, image.address("memset"))
+    stub.call(hart, image.address("memset"), 8, 0x5a, 1)
     stub.answer_firmware(image, lambda _, eid, *__: (FAILED, 0, "last") if eid == LEGACY_SHUTDOWN
                          else (FAILED, 0) if eid == SRST else None)
     stub.resume()
@@ -231,7 +231,9 @@ def test_hart_that_the_firmware_does_not_start_stays_unused(start, bundle_path, 
     assert_ran_on_one_hart(machine, boot_harts[0])
 
 
-def test_hart_that_comes_too_late_stays_unused_and_touches_nothing(start, bundle_path, image):
+@pytest.mark.parametrize("taken_back", [True, False], ids=["stops", "cannot stop"])
+def test_hart_that_comes_too_late_stays_unused_and_touches_nothing(start, bundle_path, image,
+                                                                   taken_back):
     """It is held at its first instruction of ours until the boot hart has given it up."""
     machine, stub = start(bundle=bundle_with_own_harts(bundle_path()), smp=2)
     late = stub.run_to(image.address("hart_main"))
@@ -246,8 +248,12 @@ def test_hart_that_comes_too_late_stays_unused_and_touches_nothing(start, bundle
         return "enough" if hart == late else None
 
     stub.answer_firmware(image, rule)
-    # All that it does is to go back to where it came from.
+    # All that it does is to go back to where it came from; and to wait, if it must not.
     assert [call for call in calls if call[0] == late] == [(late, HSM, 1)]
+    if not taken_back:
+        stub.write(late, A0, FAILED & (1 << 64) - 1)
+        stub.write(late, PC, stub.read(late, PC) + 4)
+        assert stub.run_to(image.address("hart_park")) == late
     stub.resume()
     machine.wait_end()
     assert_ran_on_one_hart(machine, 1 - late)
