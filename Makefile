@@ -37,7 +37,8 @@ Q := $(if $(V),,@)
 quiet_goals := help clean distclean format
 tool_groups := build \
 	$(if $(filter run debug bench trace test check soak audit-efficiency,$(MAKECMDGOALS)),run) \
-	$(if $(filter bench trace test check soak unit format-check audit-efficiency,$(MAKECMDGOALS)),test) \
+	$(if $(filter bench trace test check soak unit format-check audit-efficiency coverage,$(MAKECMDGOALS)),test) \
+	$(if $(filter coverage,$(MAKECMDGOALS)),cover) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug)
 
 # Included, so that make puts the tools in place before it looks at anything else. It is checked
@@ -59,6 +60,7 @@ include mk/guests.mk
 include mk/tests.mk
 include mk/fuzz.mk
 include mk/count.mk
+include mk/coverage.mk
 
 # ---- running ---------------------------------------------------------------------------------
 

@@ -52,6 +52,12 @@ check_failed:
 __stack_chk_fail:
 	report	panic_report_stack
 
+/* _Noreturn void firmware_failed(const char *call, s64 error) */
+	.globl	firmware_failed
+	.type	firmware_failed, @function
+firmware_failed:
+	report	panic_report_firmware
+
 /* Another hart reports already and will stop this one; or the report itself went wrong, and then
  * there is nobody else to stop the machine. */
 taken:

@@ -51,8 +51,11 @@ static struct guest *make_vm(const struct bundle_vm *vm)
 
 	if (status == STATUS_OK)
 		status = console_attach(&config.console);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		status = guest_create(&config, &guest);
+		if (status != STATUS_OK)
+			console_detach(&config.console);
+	}
 	if (status != STATUS_OK) {
 		log_error("%s: cannot be made: %s", vm->name, status_name(status));
 		return NULL;

@@ -94,14 +94,15 @@ u64 hostsbi_mimpid(void)
 	return base(BASE_MIMPID, 0);
 }
 
-void hostsbi_set_timer(u64 time)
+/* The legacy call too returns 0 or an error code (SBI, "Set Timer (EID #0x00)"). */
+s64 hostsbi_set_timer(u64 time)
 {
-	call(have.time ? EID_TIME : EID_LEGACY_SET_TIMER, 0, time, 0, 0);
+	return call(have.time ? EID_TIME : EID_LEGACY_SET_TIMER, 0, time, 0, 0).error;
 }
 
-void hostsbi_send_ipi(u64 mask, u64 base_id)
+s64 hostsbi_send_ipi(u64 mask, u64 base_id)
 {
-	call(EID_IPI, 0, mask, base_id, 0);
+	return call(EID_IPI, 0, mask, base_id, 0).error;
 }
 
 s64 hostsbi_hart_start(u64 id, u64 address, u64 opaque)
@@ -127,7 +128,7 @@ size_t hostsbi_console_write(const char *bytes, size_t length)
 		return 1;
 	}
 	result = call(EID_DBCN, DBCN_WRITE, length, (u64)(uintptr_t)bytes, 0);
-	return result.error == 0 && result.value <= length ? result.value : 0;
+	return result.error == 0 && result.value <= length ? result.value : length;
 }
 
 size_t hostsbi_console_read(char *bytes, size_t length)

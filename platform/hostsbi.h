@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "hyp/status.h"
 #include "hyp/types.h"
 
 struct hostsbi_result {
@@ -22,18 +23,19 @@ u64 hostsbi_mvendorid(void);
 u64 hostsbi_marchid(void);
 u64 hostsbi_mimpid(void);
 
-/* An interrupt at that time of the time CSR; clears a pending one. */
-void hostsbi_set_timer(u64 time);
+/* An interrupt at that time of the time CSR; clears a pending one. Returns an SBI error code. */
+s64 hostsbi_set_timer(u64 time) MUST_CHECK;
 
-/* Interrupts the harts base + i for each bit i of mask. */
-void hostsbi_send_ipi(u64 mask, u64 base);
+/* Interrupts the harts base + i for each bit i of mask. Returns an SBI error code. */
+s64 hostsbi_send_ipi(u64 mask, u64 base) MUST_CHECK;
 
 /* Starts a hart at a physical address with a1 = opaque. Returns an SBI error code. */
 s64 hostsbi_hart_start(u64 id, u64 address, u64 opaque);
 /* Returns only if the firmware cannot. */
 void hostsbi_hart_stop(void);
 
-/* Returns how many bytes the firmware took or gave. */
+/* Returns how many bytes the firmware took or gave. What it cannot write at all is taken and lost:
+ * an error does not go away by waiting. */
 size_t hostsbi_console_write(const char *bytes, size_t length);
 size_t hostsbi_console_read(char *bytes, size_t length);
 

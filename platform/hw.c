@@ -130,10 +130,25 @@ enum status hw_fetch_guest(gva_t pc, u32 *insn, struct hw_fetch_fault *fault)
 
 void hw_set_timer(u64 time)
 {
-	if (hw_has(HW_FEATURE_SSTC))
+	s64 error;
+
+	if (hw_has(HW_FEATURE_SSTC)) {
 		csr_write(stimecmp, time);
-	else
-		hostsbi_set_timer(time);
+		return;
+	}
+	error = hostsbi_set_timer(time);
+	if (error != 0)
+		firmware_failed("set_timer", error);
+}
+
+/* A hart that cannot be reached may keep its translations, or sleep through what it is to do: there
+ * is no going on. But who is stopping the machine does so without its help, too. */
+static void send_ipi(u64 ids, u64 base)
+{
+	s64 error = hostsbi_send_ipi(ids, base);
+
+	if (error != 0 && !__atomic_load_n(&stopping, __ATOMIC_RELAXED))
+		firmware_failed("send_ipi", error);
 }
 
 /* Harts by the firmware's ids: sets of up to 64 that begin at the lowest id left. */
@@ -153,7 +168,7 @@ static void send_ipi_by_id(u64 hart_mask)
 				hart_mask &= ~BIT(index);
 			}
 		}
-		hostsbi_send_ipi(ids, base);
+		send_ipi(ids, base);
 	}
 }
 
@@ -224,16 +239,26 @@ void hw_serve_pending(void)
 	console_poll();
 }
 
+/* The firmware may be unable to; then nothing runs any more, all the same. */
+static _Noreturn void end_machine(enum hostsbi_reset type)
+{
+	static const char line[] =
+		"hartwood: the firmware cannot end the machine; it stops here\r\n";
+
+	hostsbi_system_reset(type, false);
+	machine_stop_others();
+	hw_console_write_all(line, sizeof(line) - 1);
+	hart_park();
+}
+
 void hw_shutdown(void)
 {
-	hostsbi_system_reset(HOSTSBI_SHUTDOWN, false);
-	hart_park();
+	end_machine(HOSTSBI_SHUTDOWN);
 }
 
 void hw_reboot(void)
 {
-	hostsbi_system_reset(HOSTSBI_COLD_REBOOT, false);
-	hart_park();
+	end_machine(HOSTSBI_COLD_REBOOT);
 }
 
 void machine_stop_failed(void)

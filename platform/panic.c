@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The report of the hypervisor's own mistakes. Runs on the emergency stack of the one hart that
- * came first, uses no lock, allocates nothing, and believes nothing about the state it describes.
+ * The report of the hypervisor's own mistakes, and of the firmware's that leave it helpless. Runs
+ *on the emergency stack of the one hart that came first, uses no lock, allocates nothing, and
+ *believes nothing about the state it describes.
  *
  * Addresses in the image are printed as the symbol table has them:
  *	addr2line -e build/hartwood.elf -f ADDRESS...
@@ -31,6 +32,7 @@ enum { RA = 1, SP = 2, FP = 8, A0 = 10, A1 = 11, A2 = 12 };
 _Noreturn void panic_report_trap(const struct panic_frame *frame);
 _Noreturn void panic_report_check(const struct panic_frame *frame);
 _Noreturn void panic_report_stack(const struct panic_frame *frame);
+_Noreturn void panic_report_firmware(const struct panic_frame *frame);
 
 static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 {
@@ -254,6 +256,14 @@ void panic_report_stack(const struct panic_frame *frame)
 {
 	begin(frame);
 	say("a function wrote beyond its stack frame\r\n");
+	end(frame);
+}
+
+void panic_report_firmware(const struct panic_frame *frame)
+{
+	begin(frame);
+	say("the firmware fails at %s (SBI error %lld)\r\n", (const char *)frame->x[A0],
+	    (long long)frame->x[A1]);
 	end(frame);
 }
 

@@ -232,7 +232,7 @@ enum status bundle_parse_images(struct bundle_parser *parser, int images)
 	if (status == STATUS_OK)
 		status = store_alloc(&bundle->image_store, names->count * sizeof(*bundle->images));
 	if (status != STATUS_OK) {
-		(void)bundle_fail(parser, "no memory for %lu images", (unsigned long)names->count);
+		(void)bundle_fail(parser, "there is no memory for a table of its images");
 		return status;
 	}
 	if (names->more)

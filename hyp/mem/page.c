@@ -250,6 +250,11 @@ void page_fail_after(u64 success_count, u64 failure_count)
 	allocator.failures_left = failure_count;
 }
 
+u64 page_failures_left(void)
+{
+	return allocator.failures_left;
+}
+
 void page_forget_regions(void)
 {
 	memset(&allocator, 0, sizeof(allocator));

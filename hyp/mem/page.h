@@ -45,6 +45,7 @@ u64 page_total_count(void); /* what page_add_region() made available, in pages o
 #ifdef HW_TEST
 /* After success_count more successes, failure_count allocations find nothing; 0 ends that. */
 void page_fail_after(u64 success_count, u64 failure_count);
+u64 page_failures_left(void); /* of these */
 /* Back to no regions at all, for the next test. */
 void page_forget_regions(void);
 #endif

@@ -27,10 +27,18 @@ static struct sbi_ret load_failed(struct vcpu *vcpu, const struct hw_fetch_fault
 	gpa_t address = gpa(fault->htval << 2 | (fault->address.value & 3));
 
 	if (cause == CAUSE_LOAD_GUEST_PAGE_FAULT) {
-		if (fault->htval &&
-		    guest_memory_touch(vcpu->vm->memory, address, NULL) == STATUS_OK) {
+		enum status status = STATUS_NOT_FOUND;
+
+		if (fault->htval)
+			status = guest_memory_touch(vcpu->vm->memory, address, NULL);
+		if (status == STATUS_OK) {
 			hw_hfence_gvma_all();
 			return SBI_AGAIN;
+		}
+		/* It is RAM: no trap of real hardware's says that there is none left for it. */
+		if (status == STATUS_NO_MEMORY) {
+			vcpu->vm->ops->end(vcpu->vm, VM_END_FAILED, "the machine is out of memory");
+			return SBI_UNCHANGED;
 		}
 		cause = CAUSE_LOAD_ACCESS;
 	}

@@ -345,6 +345,14 @@ enum status console_attach(struct guest_console *result)
 	return STATUS_OK;
 }
 
+void console_detach(const struct guest_console *attached)
+{
+	struct console *console = attached->context;
+
+	page_free(hw_hpa_of(console->output.bytes), OUTPUT_ORDER);
+	page_free(hw_hpa_of(console), REST_ORDER);
+}
+
 void console_connect(const struct guest_console *attached, struct guest *guest)
 {
 	struct console *console = attached->context;

@@ -30,6 +30,9 @@ int console_escape(void);
 /* Prepares a console for the next VM. STATUS_NO_MEMORY. Boot hart. */
 enum status console_attach(struct guest_console *console) MUST_CHECK;
 
+/* Gives back what console_attach() took, when there will be no such VM. */
+void console_detach(const struct guest_console *console);
+
 /* Tells the console whose it is, before the VM starts. */
 void console_connect(const struct guest_console *console, struct guest *guest);
 

@@ -79,6 +79,8 @@ static struct {
 	struct fake_random random;
 	u64 turn_count, turn_max;
 	unsigned ticks; /* a turn takes 1 to so many */
+	/* Nothing can happen any more but by somebody from outside. False: he does nothing. */
+	bool (*when_idle)(void);
 
 	struct live_vm vms[LIVE_VM_MAX];
 	unsigned vm_count;
@@ -153,6 +155,8 @@ static inline bool live_draw(unsigned *hart)
 		}
 		u64 next = live_next_event();
 
+		if (next == UINT64_MAX && live.when_idle && live.when_idle())
+			continue;
 		if (next == UINT64_MAX)
 			live.over = true;
 		else
@@ -480,6 +484,7 @@ static inline void live_start(const struct fake_options *options)
 	live.over = false;
 	live.turn_max = 300000;
 	live.ticks = 8;
+	live.when_idle = NULL;
 	live.holder = LIVE_HART_MAX;
 	live.free_count_at_start = page_free_count();
 	live_observe();

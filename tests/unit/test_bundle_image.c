@@ -218,6 +218,38 @@ static void test_an_own_device_tree_is_used(void **state)
 	free(buffer);
 }
 
+static void start_with_own_tree_at(u64 address)
+{
+	u64 tree[64];
+	int size = make_own_tree(tree, sizeof(tree));
+
+	begin_root();
+	begin_images();
+	image("board", "flat_dt", tree, size);
+	u64_is("load", address);
+	end();
+	begin_vm();
+	usual();
+	string("fdt", "board");
+}
+
+static void test_an_own_device_tree_at_a_place_of_its_own(void **state)
+{
+	(void)state;
+	start_with_own_tree_at(BASE + MIB(8));
+	assert_accepted();
+	assert_int_equal(bundle.vms[0].plan.fdt.value, BASE + MIB(8));
+	start_with_own_tree_at(BASE + MIB(8) + 4);
+	assert_refused("bundle: /vms/linux: fdt = \"board\" would not start at a multiple of 8 "
+		       "(at 0x80800004)");
+	start_with_own_tree_at(BASE + MIB(2));
+	assert_refused("bundle: /vms/linux: fdt = \"board\" overlaps another image or segment "
+		       "(at 0x80200000)");
+	start_with_own_tree_at(BASE + MIB(16) - 8);
+	assert_refused("bundle: /vms/linux: fdt = \"board\" reaches outside of the VM's memory "
+		       "(at 0x80fffff8)");
+}
+
 static void test_an_own_device_tree_that_is_broken(void **state)
 {
 	static const char line[] =
@@ -260,6 +292,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_an_image_beyond_the_end_of_memory, stop_machine),
 		cmocka_unit_test_teardown(test_a_kernel_that_cannot_be_loaded, stop_machine),
 		cmocka_unit_test_teardown(test_an_own_device_tree_is_used, stop_machine),
+		cmocka_unit_test_teardown(test_an_own_device_tree_at_a_place_of_its_own,
+					  stop_machine),
 		cmocka_unit_test_teardown(test_an_own_device_tree_that_is_broken, stop_machine),
 		cmocka_unit_test_teardown(test_an_own_device_tree_that_is_too_large, stop_machine),
 	};

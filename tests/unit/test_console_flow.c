@@ -187,6 +187,36 @@ static void a_message_makes_the_shell_draw_its_line_again(void **state)
 	assert_false(console_shell_take_redraw());
 }
 
+#define MESSAGES 4000
+
+/* More messages than are kept, while the line takes nothing. */
+static void messages_that_are_lost_are_counted(void **state)
+{
+	unsigned long long told = 0;
+	unsigned shown = 0;
+
+	(void)state;
+	sbi_write(guests[0], "a\r\n"); /* from now on messages wait for the line */
+	fake_console_set_room(0);
+	for (unsigned i = 0; i < MESSAGES; i++)
+		log_info("message %04u", i);
+	fake_console_set_room(SIZE_MAX);
+	for (unsigned i = 0; i < 10; i++)
+		pass_ms(1000);
+	const char *loss = strstr(fake_console_output(), " bytes of messages are lost\r\n");
+
+	assert_non_null(loss);
+	while (loss[-1] != ' ')
+		loss--;
+	told = strtoull(loss, NULL, 10);
+	for (const char *at = fake_console_output(); (at = strstr(at, "hartwood: message ")); at++)
+		shown++;
+	/* Each message is shown or counted. */
+	assert_int_equal(shown * strlen("hartwood: message 0000\r\n") + told,
+			 MESSAGES * strlen("hartwood: message 0000\r\n"));
+	assert_non_null(strstr(fake_console_output(), "hartwood: message 3999\r\n"));
+}
+
 static void messages_are_not_lost_when_the_machine_goes_off(void **state)
 {
 	(void)state;
@@ -366,6 +396,7 @@ int main(void)
 				       setup_with_shell),
 		cmocka_unit_test_setup(a_message_makes_the_shell_draw_its_line_again,
 				       setup_with_shell),
+		cmocka_unit_test_setup(messages_that_are_lost_are_counted, setup_guests),
 		cmocka_unit_test_setup(messages_are_not_lost_when_the_machine_goes_off,
 				       setup_with_shell),
 		cmocka_unit_test_setup(the_shell_waits_for_room, setup_with_shell),

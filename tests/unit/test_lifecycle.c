@@ -452,6 +452,104 @@ static void a_restart_can_be_called_off(void **state)
 	assert_false(guest_all_off());
 }
 
+static bool reset_between_two_lives(struct work *work)
+{
+	(void)work;
+	if (operator.round++ == 0)
+		come_back(hw_machine()->timebase_hz / 2);
+	else
+		LIVE_CHECK(guest_reset(vm_of(0)) == STATUS_OK);
+	return false;
+}
+
+static void a_reset_ends_the_wait_for_a_restart(void **state)
+{
+	(void)state;
+	begin(1, 0, reset_between_two_lives);
+	live_create(1, live_and_fail)->guest->config.restart = GUEST_RESTART_ALWAYS;
+	assert_int_equal(guest_start(vm_of(0)), STATUS_OK);
+	run(1);
+	assert_all_off_and_nothing_leaked();
+	u64 waited = born[2] - born[1];
+
+	assert_true(waited >= hw_machine()->timebase_hz / 2);
+	assert_true(waited < hw_machine()->timebase_hz);
+}
+
+/* The fifth life lasts a minute, the others next to nothing. */
+static u64 live_long_once(struct vcpu *vcpu)
+{
+	if (live.vms[0].begin_count == 5)
+		fake_set_time(vm_of(0)->started_at + 61 * hw_machine()->timebase_hz);
+	return live_and_fail(vcpu);
+}
+
+static void who_has_run_for_a_minute_restarts_after_a_second_again(void **state)
+{
+	(void)state;
+	count_lives(GUEST_RESTART_ALWAYS, live_long_once);
+	u64 second = hw_machine()->timebase_hz;
+
+	assert_true(born[5] - born[4] >= 8 * second);
+	assert_in_range(born[6] - born[5], second, second + second / 2);
+	assert_in_range(born[7] - born[6], 2 * second, 2 * second + second / 2);
+}
+
+static void who_asks_for_more_than_the_harts_have_is_told_and_can_ask_for_less(void **state)
+{
+	(void)state;
+	begin(1, 0, nothing);
+	live_create(1, live_and_shut_down);
+	vm_of(0)->vm.limits = (struct sched_limits){.rt_budget = 9500, .rt_period = 10000};
+	assert_int_equal(guest_start(vm_of(0)), STATUS_OK);
+	run(1);
+	assert_non_null(strstr(fake_console_output(),
+			       "live: not started: the real-time load would be more than 90%"));
+	assert_all_off_and_nothing_leaked();
+	assert_int_equal(live.vms[0].begin_count, 0);
+	vm_of(0)->vm.limits.rt_budget = 5000;
+	assert_int_equal(guest_start(vm_of(0)), STATUS_OK);
+	run(1);
+	assert_all_off_and_nothing_leaked();
+	assert_int_equal(live.vms[0].begin_count, 1);
+}
+
+/* vCPU 0 waits; vCPU 1 is about to stop itself when the VM is paused, and resumed before it has:
+ * nobody is left to park. */
+static u64 stop_in_a_pause(struct vcpu *vcpu)
+{
+	switch (live_line(vcpu)) {
+	case 0:
+		return live_ecall(vcpu, SBI_EID_HSM, 0, 1, live_address(SECONDARY), 0);
+	case 1:
+		return LIVE_WFI;
+	case 2:
+		return live_jump(vcpu, 1);
+	case SECONDARY:
+		LIVE_CHECK(guest_pause(vm_of(0)) == STATUS_OK);
+		while (vcpu->vm->vcpus[0]->state != VCPU_PARKED)
+			live_turn();
+		LIVE_CHECK(guest_resume(vm_of(0)) == STATUS_OK);
+		/* The other hart looks whether all have parked, and goes back to sleep. */
+		for (unsigned i = 0; i < 100; i++)
+			live_turn();
+		LIVE_CHECK(guest_state(vm_of(0)) == GUEST_PAUSED);
+		return live_ecall(vcpu, SBI_EID_HSM, 1, 0, 0, 0);
+	}
+	fake_fail("line %u", live_line(vcpu));
+}
+
+static void a_vcpu_that_stops_itself_does_not_keep_its_vm_paused(void **state)
+{
+	(void)state;
+	begin(2, 0, nothing);
+	live_create(2, stop_in_a_pause);
+	assert_int_equal(guest_start(vm_of(0)), STATUS_OK);
+	run(1);
+	assert_int_equal(guest_state(vm_of(0)), GUEST_RUNNING);
+	assert_int_equal(vm_of(0)->vcpus[1]->state, VCPU_OFF);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * VMs that need each other.
  */
@@ -562,6 +660,11 @@ int main(void)
 		cmocka_unit_test(the_policy_says_who_restarts),
 		cmocka_unit_test(restarts_come_later_and_later_up_to_a_minute),
 		cmocka_unit_test(who_reboots_all_the_time_gets_a_life_each_second),
+		cmocka_unit_test(a_reset_ends_the_wait_for_a_restart),
+		cmocka_unit_test(who_has_run_for_a_minute_restarts_after_a_second_again),
+		cmocka_unit_test(
+			who_asks_for_more_than_the_harts_have_is_told_and_can_ask_for_less),
+		cmocka_unit_test(a_vcpu_that_stops_itself_does_not_keep_its_vm_paused),
 		cmocka_unit_test(a_restart_can_be_called_off),
 		cmocka_unit_test(a_vm_starts_after_those_that_it_depends_on),
 		cmocka_unit_test(who_needs_what_cannot_start_says_so_and_stays_off),

@@ -452,6 +452,18 @@ static void legacy_fences_take_range_and_asid(void **state)
 	assert_int_equal(fake_fence_count(), 0);
 }
 
+/* RAM that the machine has none for: no trap of real hardware's says so. */
+static void a_mask_in_ram_that_cannot_be_had_ends_the_vm(void **state)
+{
+	(void)state;
+	page_fail_after(0, UINT64_MAX);
+	SBI_CALL(SEND_IPI, 0, RAM_BASE + MIB(4), 0, 0);
+	page_fail_after(0, 0);
+	assert_int_equal(bare_only(OP_END)->a, VM_END_FAILED);
+	assert_int_equal(csrs()->vscause, 0);
+	assert_int_equal(ipis_posted(), 0);
+}
+
 /* "redirected back to the supervisor with sepc CSR pointing to the faulting ECALL instruction" */
 static void a_mask_that_cannot_be_loaded_is_the_guests_fault_at_its_ecall(void **state)
 {
@@ -545,6 +557,7 @@ int main(void)
 		cmocka_unit_test_setup(legacy_masks_are_read_at_any_alignment, sbi_setup),
 		cmocka_unit_test_setup(without_a_mask_a_legacy_call_means_all_harts, sbi_setup),
 		cmocka_unit_test_setup(legacy_fences_take_range_and_asid, sbi_setup),
+		cmocka_unit_test_setup(a_mask_in_ram_that_cannot_be_had_ends_the_vm, sbi_setup),
 		cmocka_unit_test_setup(
 			a_mask_that_cannot_be_loaded_is_the_guests_fault_at_its_ecall, sbi_setup),
 		cmocka_unit_test_setup(a_page_fault_of_the_mask_is_the_guests_page_fault,

@@ -39,6 +39,26 @@ static void a_vm_that_starts_stays_in_focus(void **state)
 	assert_shown(BANNER("shell") "\r" PROMPT "\x1b[K\r\x1b[10C");
 }
 
+static void without_vms_there_is_only_the_shell(void **state)
+{
+	(void)state;
+	start_machine(1);
+	look_forget_all();
+	shell_init(NULL);
+	settle_shell();
+	/* Nobody starts by himself, and nobody is there to start. */
+	press(KEY "s");
+	settle_shell();
+	assert_says("console", "there is no console to show\n");
+	assert_says("console all", "there is no console to show\n");
+	assert_says("vm start x", "there is no VM \"x\"; \"vm list\" lists them\n");
+	/* Ctrl-D leads to no VM: the prompt stays. */
+	type_keys("\x04");
+	assert_non_null(strstr(answer, PROMPT));
+	assert_says("vcpu list", "");
+	assert_says_part("bundle", "");
+}
+
 static void what_is_wrong_is_told(void **state)
 {
 	(void)state;
@@ -295,6 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_shell_is_in_focus_when_nothing_starts),
 		cmocka_unit_test(a_vm_that_starts_stays_in_focus),
+		cmocka_unit_test(without_vms_there_is_only_the_shell),
 		cmocka_unit_test_setup(what_is_wrong_is_told, setup_shell),
 		cmocka_unit_test_setup(every_command_has_help_and_an_example, setup_shell),
 		cmocka_unit_test_setup(vms_are_started_and_stopped, setup_shell),

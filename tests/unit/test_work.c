@@ -177,6 +177,38 @@ static void no_wish_is_lost_between_harts(void **state)
 	}
 }
 
+/* Work that is not due yet is one hart's to come back to. When a VM takes that hart for itself, it
+ * is another one's. */
+static void work_moves_on_when_its_hart_becomes_a_vms_own(void **state)
+{
+	const char *why = NULL;
+
+	(void)state;
+	start(2);
+	fake_set_hart(0);
+	work_ask_at(&jobs[0].work, hw_time() + 500);
+	work_do(pcpu_this(), false);
+	unsigned keeper = pcpu_get(0)->next_work == UINT64_MAX;
+	struct live_vm *vm = live_create(1, spin);
+
+	vm->guest->vm.limits.harts = BIT(keeper);
+	vm->guest->vm.limits.dedicated = true;
+	assert_int_equal(sched_admit(&vm->guest->vm, &why), STATUS_OK);
+	hw_serve_pending();
+	fake_set_hart(keeper);
+	hw_serve_pending();
+	assert_false(work_do(pcpu_this(), false));
+	assert_int_equal(pcpu_this()->next_work, UINT64_MAX);
+	/* The other one has been told, and will be there in time. */
+	assert_true(fake_pending_ipis() >> (1 - keeper) & 1);
+	fake_set_hart(1 - keeper);
+	assert_false(work_is_due(pcpu_this()));
+	fake_advance_time(500);
+	assert_true(work_is_due(pcpu_this()));
+	assert_true(work_do(pcpu_this(), false));
+	assert_int_equal(jobs[0].step_count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +219,7 @@ int main(void)
 		cmocka_unit_test(who_has_waited_longest_is_next),
 		cmocka_unit_test(vcpus_get_as_long_as_a_step_took),
 		cmocka_unit_test(no_wish_is_lost_between_harts),
+		cmocka_unit_test(work_moves_on_when_its_hart_becomes_a_vms_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
