@@ -37,7 +37,7 @@ Q := $(if $(V),,@)
 quiet_goals := help clean distclean format
 tool_groups := build \
 	$(if $(filter run debug bench trace test check soak,$(MAKECMDGOALS)),run) \
-	$(if $(filter bench trace test check soak unit format-check,$(MAKECMDGOALS)),test) \
+	$(if $(filter bench trace test check soak unit format-check fuzz%,$(MAKECMDGOALS)),test) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug)
 
 # Included, so that make puts the tools in place before it looks at anything else. It is checked
