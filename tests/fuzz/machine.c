@@ -139,6 +139,7 @@ void machine_yield(void)
 	if (hart == NULL)
 		return;
 	race_end();
+	machine.yield_count++;
 	own.current = NULL;
 	begin_switch(&hart->fake_stack, own.stack, own.stack_size);
 	swapcontext(&hart->context, &own.context);

@@ -45,7 +45,8 @@ struct machine {
 	unsigned vm_count;
 	unsigned race_rate; /* for memory while exits are handled */
 	u64 race_seed;
-	bool over; /* guests do nothing any more */
+	bool over;	 /* guests do nothing any more */
+	u64 yield_count; /* times that another hart had a chance */
 };
 extern struct machine machine;
 
