@@ -28,6 +28,7 @@ static struct {
 	unsigned readies;
 } real;
 
+static unsigned last_claimed;
 static struct plic_model plic;
 static struct uart_model uart;
 
@@ -215,45 +216,121 @@ static void reset(void)
 	plic_model_reset(&plic);
 }
 
-static void step(void)
+/* What drivers write, most of the time; or anything. */
+static u64 any_value(u8 how)
 {
-	u8 what = input_u8(&input), how = what >> 4;
-	u64 address;
+	static const u8 usual[] = {0x00, 0x01, 0x07, 0xc1, 0x0f, 0x13, 0x80, 0xff};
 
-	switch (what % 8) {
-	case 0:
+	return how < ARRAY_SIZE(usual) ? usual[how] : input_u8(&input);
+}
+
+static void access_anything(u8 how)
+{
+	u64 address = any_address(how % 8);
+	u8 more = input_u8(&input);
+	unsigned width = any_width(address, more);
+
+	if (more & 2)
+		read_one(address, width);
+	else
+		write_one(address, width, more & 4 ? input_u64(&input) : any_value(more >> 4));
+}
+
+static u64 hart_registers(void)
+{
+	return VPLIC_BASE + 0x201000 + 0x2000 * (input_u8(&input) % plic.hart_count);
+}
+
+/* Few sources often rather than all seldom. */
+static unsigned any_source(u8 how)
+{
+	return how < 12 ? 1 + how % 6 : 1 + input_u8(&input) % VPLIC_SOURCE_COUNT;
+}
+
+static void use_plic(u8 how)
+{
+	u8 value;
+
+	switch (how) {
+	case 0: /* which is enabled for whom; 6 bits, or all */
 	case 1:
 	case 2:
-		address = any_address(how);
-		read_one(address, any_width(address, what & 1));
+		value = input_u8(&input);
+		write_one(VPLIC_BASE + 0x2080 + 0x100 * (input_u8(&input) % plic.hart_count) +
+				  (value & 3) % 3 * 4,
+			  4, value == 0xff ? ~0ULL : value);
 		break;
 	case 3:
 	case 4:
 	case 5:
-		address = any_address(how);
-		write_one(address, any_width(address, what & 1),
-			  how == 5 ? input_u64(&input) : input_u8(&input));
+		value = input_u8(&input);
+		write_one(VPLIC_BASE + 4 * any_source(value & 15), 4, value >> 4);
 		break;
-	case 6: {
-		unsigned source = 1 + input_u8(&input) % VPLIC_SOURCE_COUNT;
-
-		if (source == VUART_SOURCE)
-			break;
-		vplic_set_level(&real.plic, source, how & 1);
-		plic_model_set_line(&plic, source, how & 1);
+	case 6:
+		write_one(hart_registers(), 4, input_u8(&input));
+		break;
+	case 7:
+	case 8: /* completes what need not have been claimed */
+		write_one(hart_registers() + 4, 4, any_source(how));
+		break;
+	default:
+		last_claimed = plic_model_best(&plic, 0);
+		read_one(hart_registers() + 4, 4);
 		break;
 	}
+}
+
+static void set_line(u8 how)
+{
+	unsigned source = any_source(how % 8 + (how & 7) / 7 * 8);
+	bool level = input_u8(&input) & 1;
+
+	if (source == VUART_SOURCE)
+		return;
+	vplic_set_level(&real.plic, source, level);
+	plic_model_set_line(&plic, source, level);
+}
+
+static void other(u8 how)
+{
+	if (how < 4)
+		feed(input_u8(&input));
+	else if (how < 6)
+		take(input_u8(&input));
+	else if (how < 10)
+		give_room(input_u8(&input));
+	else if (how == 15)
+		reset();
+	else if (how == 14) /* another hart does what comes next */
+		fake_set_hart(input_u8(&input) % hw_machine()->hart_count);
+	else
+		write_one(hart_registers() + 4, 4, last_claimed);
+}
+
+static void step(void)
+{
+	u8 what = input_u8(&input), how = what >> 4;
+
+	switch (what % 8) {
+	case 0:
+	case 1:
+		read_one(VUART_BASE + how % 8, 1);
+		break;
+	case 2:
+	case 3:
+		write_one(VUART_BASE + how % 8, 1, any_value(input_u8(&input) % 16));
+		break;
+	case 4:
+		use_plic(how);
+		break;
+	case 5:
+		set_line(how);
+		break;
+	case 6:
+		access_anything(how);
+		break;
 	default:
-		if (how < 4)
-			feed(input_u8(&input));
-		else if (how < 6)
-			take(input_u8(&input));
-		else if (how < 10)
-			give_room(input_u8(&input));
-		else if (how == 15)
-			reset();
-		else /* another hart does what comes next */
-			fake_set_hart(input_u8(&input) % hw_machine()->hart_count);
+		other(how);
 		break;
 	}
 	settle();
@@ -274,7 +351,7 @@ static void set_up(void)
 	memset(real.external, 0, sizeof(real.external));
 	real.uart_irq = false;
 	real.room = SIZE_MAX;
-	real.out_count = real.readies = 0;
+	real.out_count = real.readies = last_claimed = 0;
 	real.bus = (struct bus){.count = 0};
 	vplic_init(&real.plic, hart_count, set_external, &real);
 	vuart_init(&real.uart, &ops, &real);

@@ -55,6 +55,39 @@ static u64 interesting_address(const struct vcpu *vcpu)
 	}
 }
 
+/* One page or superpage that the guest has mapped, in tables at the start of its RAM. */
+static struct {
+	bool valid;
+	u64 virtual, physical, size;
+} mapping;
+
+static void map_page(struct vcpu *vcpu)
+{
+	u64 base = vcpu->vm->memory->base.value, table = base;
+	u8 how = input_u8(&input);
+	int top = 2 + how % 3, leaf = how >> 2 & 3;
+
+	mapping.valid = false;
+	mapping.size = 4096ULL << (9 * leaf);
+	mapping.virtual = align_down(interesting_address(vcpu), mapping.size);
+	mapping.physical = align_down(interesting_address(vcpu), mapping.size);
+	mapping.physical &= BIT(56) - 1;
+	if (leaf > top)
+		return;
+	for (int level = top; level >= leaf; level--) {
+		u64 index = mapping.virtual >> (12 + 9 * level) & 511;
+		u64 next = level == leaf ? mapping.physical : table + PAGE_SIZE;
+		u64 *entry = machine_ram(vcpu->vm, table + 8 * index, 8);
+
+		if (entry == NULL)
+			return;
+		*entry = next >> 12 << 10 | (level == leaf ? 0xdf : 1);
+		table = next;
+	}
+	fake_csrs(hw_hart_index())->vsatp = (6ULL + (u64)top) << 60 | base >> 12;
+	mapping.valid = true;
+}
+
 static u64 interesting_value(const struct vcpu *vcpu)
 {
 	switch (input_u8(&input) % 6) {
@@ -99,6 +132,10 @@ static u64 memory_fault(struct vcpu *vcpu, struct exit_plan *plan)
 
 	if (translated || (how & 0x80))
 		virtual = interesting_address(vcpu);
+	if (translated && mapping.valid && (how & 0x80)) {
+		virtual = mapping.virtual + (address & (mapping.size - 1));
+		address = mapping.physical + (address & (mapping.size - 1));
+	}
 	virtual = align_down(virtual, 4) | (address & 3);
 	plan->instruction = interesting_instruction();
 	csr->stval = virtual;
@@ -236,8 +273,10 @@ static u64 step(struct vcpu *vcpu)
 		change_state(vcpu);
 		break;
 	case 11:
-	case 12:
 		store_word(vcpu);
+		break;
+	case 12:
+		map_page(vcpu);
 		break;
 	case 13:
 		vcpu->x[1 + input_u8(&input) % 31] = interesting_value(vcpu);
@@ -310,6 +349,7 @@ static void set_up(u8 how)
 	struct machine_vm *vm = machine_add_vm(1, sizes[how >> 1 & 3], GUEST_RESTART_ALWAYS,
 					       (struct sched_limits){.shares = 100});
 
+	mapping.valid = false;
 	exit_model_start(&vm->guest->vm);
 	victim = machine_add_vm(1, KIB(64), GUEST_RESTART_NEVER,
 				(struct sched_limits){.shares = 100})

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the harts' fibers. One thread; hart n's state is touched by its fiber and by the target's
- * main program, which never run at once. */
+/* Owns the harts, which are fibers. One thread; hart n's state is touched by its fiber and by the
+ * target's main program, which never run at once. */
 #include "tests/fuzz/machine.h"
-
-#include <ucontext.h>
 
 #include "hyp/csr.h"
 #include "hyp/mem/page.h"
@@ -15,39 +13,26 @@
 #include "hyp/vm/run.h"
 #include "hyp/vm/sched.h"
 #include "hyp/vm/work.h"
-#include "tests/fake/fake_walk.h"
+#include "tests/fuzz/fiber.h"
 #include "tests/fuzz/race.h"
 #include "tests/fuzz/require.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#endif
 
 #define STACK_SIZE KIB(512)
 #define TURN_MAX   200000 /* of the end, which has to come */
 
 struct hart {
-	ucontext_t context;
-	void *fake_stack;
+	struct fiber fiber;
 	bool asleep;
 	bool handling;		   /* an exit; memory may race */
 	const struct vcpu *deeper; /* its exit goes on in the full path ... */
-	u64 pick_count;		   /* ... as long as this is the same */
+	u64 pick_count;		   /* ... as long as this is the same ... */
+	unsigned life;		   /* ... and this */
 };
 
 struct machine machine;
 
 static struct {
 	const struct machine_client *client;
-	ucontext_t context; /* of the main program */
-	void *fake_stack;
-	const void *stack; /* its own, as ASan sees it */
-	size_t stack_size;
-	struct hart *current; /* NULL: the main program */
 	struct hart harts[MACHINE_HART_MAX];
 	void (*errand)(u64 argument);
 	u64 errand_argument;
@@ -58,34 +43,20 @@ static u8 stacks[MACHINE_HART_MAX][STACK_SIZE] __attribute__((aligned(4096)));
 static u8 rings[MACHINE_HART_MAX][KIB(16)] __attribute__((aligned(8)));
 
 /* ------------------------------------------------------------------------------------------------
- * Fibers.
+ * Turns.
  */
-
-static void begin_switch(void **fake_stack, const void *stack, size_t size)
-{
-#ifdef HAS_ASAN
-	__sanitizer_start_switch_fiber(fake_stack, stack, size);
-#else
-	(void)fake_stack;
-	(void)stack;
-	(void)size;
-#endif
-}
-
-static void end_switch(void *fake_stack, const void **from, size_t *from_size)
-{
-#ifdef HAS_ASAN
-	__sanitizer_finish_switch_fiber(fake_stack, from, from_size);
-#else
-	(void)fake_stack;
-	(void)from;
-	(void)from_size;
-#endif
-}
 
 static unsigned index_of(const struct hart *hart)
 {
 	return (unsigned)(hart - own.harts);
+}
+
+/* NULL: the main program. */
+static struct hart *current(void)
+{
+	struct fiber *fiber = fiber_current();
+
+	return fiber ? container_of(fiber, struct hart, fiber) : NULL;
 }
 
 /* RAM that guests have now. Of a large one, its first leaf and the last pages. */
@@ -120,63 +91,31 @@ static void resume_race(const struct hart *hart)
 }
 
 /* Memory may race from now on, if the input wants that. */
-static void begin_handling(void)
+static void set_handling(bool handling)
 {
-	own.current->handling = true;
-	resume_race(own.current);
-}
+	struct hart *hart = current();
 
-static void end_handling(void)
-{
-	own.current->handling = false;
-	race_end();
+	hart->handling = handling;
+	resume_race(hart);
 }
 
 void machine_yield(void)
 {
-	struct hart *hart = own.current;
+	struct hart *hart = current();
 
 	if (hart == NULL)
 		return;
 	race_end();
 	machine.yield_count++;
-	own.current = NULL;
-	begin_switch(&hart->fake_stack, own.stack, own.stack_size);
-	swapcontext(&hart->context, &own.context);
-	end_switch(hart->fake_stack, &own.stack, &own.stack_size);
+	fiber_yield();
 	resume_race(hart);
-}
-
-static void hart_main(void)
-{
-	end_switch(NULL, &own.stack, &own.stack_size);
-	run_loop();
 }
 
 static void go_on(struct hart *hart)
 {
-	own.current = hart;
 	fake_set_hart(index_of(hart));
-	begin_switch(&own.fake_stack, stacks[index_of(hart)], STACK_SIZE);
-	swapcontext(&own.context, &hart->context);
-	end_switch(own.fake_stack, NULL, NULL);
+	fiber_go_on(&hart->fiber);
 	fake_set_hart(0);
-}
-
-static void prepare_fiber(struct hart *hart)
-{
-	*hart = (struct hart){.fake_stack = NULL};
-#ifdef HAS_ASAN
-	__asan_unpoison_memory_region(stacks[index_of(hart)], STACK_SIZE);
-#endif
-	getcontext(&hart->context);
-	hart->context.uc_stack.ss_sp = stacks[index_of(hart)];
-	hart->context.uc_stack.ss_size = STACK_SIZE;
-	hart->context.uc_link = NULL;
-	makecontext(&hart->context, hart_main, 0);
-	/* Or ASan's swapcontext() forgets what it knows of the stack at each switch. */
-	hart->context.uc_stack.ss_sp = NULL;
-	hart->context.uc_stack.ss_size = 0;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -212,7 +151,7 @@ static void run_errand(void)
 
 static void sleep_until_pending(void)
 {
-	struct hart *hart = own.current;
+	struct hart *hart = current();
 
 	while (!is_pending(index_of(hart))) {
 		hart->asleep = true;
@@ -269,22 +208,31 @@ static bool trap(struct vcpu *vcpu, u64 scause)
 /* guest_run() goes back to its caller. */
 static u64 go_deeper(struct vcpu *vcpu, u64 scause)
 {
-	own.current->deeper = vcpu;
-	own.current->pick_count = vcpu->pick_count;
+	struct hart *hart = current();
+
+	hart->deeper = vcpu;
+	hart->pick_count = vcpu->pick_count;
+	hart->life = machine.vms[vcpu->vm->id].begin_count;
 	return scause;
+}
+
+static bool comes_from_deeper(const struct hart *hart, const struct vcpu *vcpu)
+{
+	return hart->deeper == vcpu && hart->pick_count == vcpu->pick_count &&
+	       hart->life == machine.vms[vcpu->vm->id].begin_count;
 }
 
 static u64 handle(struct vcpu *vcpu, u64 scause, bool *again)
 {
 	*again = false;
 	own.client->before(vcpu, scause);
-	begin_handling();
+	set_handling(true);
 	if (vcpu->full_exits)
 		return go_deeper(vcpu, scause);
 	*again = trap(vcpu, scause);
 	if (vcpu->deepen)
 		return go_deeper(vcpu, scause);
-	end_handling();
+	set_handling(false);
 	own.client->after(vcpu);
 	return scause;
 }
@@ -302,13 +250,13 @@ static void check_loaded(const struct vcpu *vcpu)
 
 static u64 on_guest_run(struct vcpu *vcpu)
 {
-	struct hart *hart = own.current;
+	struct hart *hart = current();
 	bool again = true;
 	u64 scause = MACHINE_NOTHING;
 
-	end_handling();
+	set_handling(false);
 	check_loaded(vcpu);
-	if (hart->deeper == vcpu && hart->pick_count == vcpu->pick_count)
+	if (comes_from_deeper(hart, vcpu))
 		own.client->after(vcpu);
 	hart->deeper = NULL;
 	while (again) {
@@ -322,81 +270,6 @@ static u64 on_guest_run(struct vcpu *vcpu)
 			scause = handle(vcpu, scause, &again);
 	}
 	return scause;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * What VMs are connected to.
- */
-
-static size_t transmit(void *context, const u8 *bytes, size_t length)
-{
-	struct machine_vm *vm = context;
-	size_t taken = min_u64(length, vm->room);
-
-	(void)bytes;
-	vm->room -= taken;
-	vm->sent += taken;
-	return taken;
-}
-
-static size_t take(void *context, u8 *bytes, size_t length)
-{
-	struct machine_vm *vm = context;
-	size_t count = vuart_take(&vm->guest->uart, bytes, length);
-
-	for (; count < length && vm->input_count; vm->input_count--)
-		bytes[count++] = vm->input++;
-	return count;
-}
-
-static void offer_input(void *context)
-{
-	struct machine_vm *vm = context;
-
-	vm->asked_for_input = true;
-	while (vm->input_count && vuart_receive(&vm->guest->uart, &vm->input, 1)) {
-		vm->input++;
-		vm->input_count--;
-	}
-}
-
-static void flush(void *context)
-{
-	(void)context;
-}
-
-static enum status load_begin(void *context, struct guest_memory *memory)
-{
-	struct machine_vm *vm = context;
-	u64 word = 0x10500073;
-
-	vm->begin_count++;
-	return guest_memory_write(memory, gpa(GUEST_RAM_BASE), &word, sizeof(word));
-}
-
-static enum status load_step(void *context, bool *done, gpa_t *entry, gpa_t *fdt)
-{
-	(void)context;
-	*done = true;
-	*entry = gpa(GUEST_RAM_BASE);
-	*fdt = gpa(GUEST_RAM_BASE + PAGE_SIZE);
-	return STATUS_OK;
-}
-
-static void load_cancel(void *context)
-{
-	(void)context;
-}
-
-void *machine_ram(const struct vm *vm, u64 address, u64 size)
-{
-	struct fake_translation found;
-	u64 hgatp = gstage_hgatp(&vm->memory->gstage, 0);
-
-	if (!guest_of(vm)->has_memory || fake_walk_gstage(hgatp, address, &found) != FAKE_WALK_OK ||
-	    size > found.size - address % found.size)
-		return NULL;
-	return hw_ram(found.address);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -414,7 +287,7 @@ void machine_start(const struct fake_options *options, const struct machine_clie
 	fake_start_with_pages(&scaled);
 	memset(&machine, 0, sizeof(machine));
 	own.client = client;
-	own.current = NULL;
+	fiber_forget();
 	own.errand = NULL;
 	own.free_count = 0;
 	vmid_init(hw_machine()->vmid_bits);
@@ -428,33 +301,13 @@ void machine_start(const struct fake_options *options, const struct machine_clie
 	observe_stop(OBSERVE_TRACE | OBSERVE_PROFILE);
 	for (unsigned i = 0; i < options->hart_count; i++) {
 		trace_set_ring(i, rings[i], sizeof(rings[i]));
-		prepare_fiber(&own.harts[i]);
+		own.harts[i] = (struct hart){.asleep = false};
+		fiber_prepare(&own.harts[i].fiber, stacks[i], STACK_SIZE, run_loop);
 	}
 	fake_hooks.guest_run = on_guest_run;
 	fake_hooks.send_ipi = on_send_ipi;
 	fake_hooks.pause = machine_yield;
 	fake_hooks.wait = sleep_until_pending;
-}
-
-struct machine_vm *machine_add_vm(unsigned vcpu_count, u64 memory_size, enum guest_restart restart,
-				  struct sched_limits limits)
-{
-	REQUIRE(machine.vm_count < MACHINE_VM_MAX);
-	struct machine_vm *vm = &machine.vms[machine.vm_count];
-	const struct guest_config config = {
-		.name = "fuzzed",
-		.vcpu_count = vcpu_count,
-		.memory_size = memory_size,
-		.restart = restart,
-		.limits = limits,
-		.loader = {load_begin, load_step, load_cancel, vm},
-		.console = {transmit, take, offer_input, flush, vm},
-	};
-
-	vm->room = SIZE_MAX;
-	REQUIRE(guest_create(&config, &vm->guest) == STATUS_OK);
-	machine.vm_count++;
-	return vm;
 }
 
 bool machine_turn(unsigned index, u64 ticks)
