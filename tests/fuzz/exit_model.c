@@ -1,46 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Owns a snapshot of each hart at its last exit. The predictions use the decode oracle and a page
- * walk of their own. Where the guest's tables race, or hold what a hart would not have come to a
- * G-stage fault through, only what holds for every exit is checked.
+/* Owns a snapshot of each hart at its last exit, and a device that remembers what was done to it.
  */
 #include "tests/fuzz/exit_model.h"
 
+#include <string.h>
+
 #include "hyp/csr.h"
-#include "tests/fuzz/machine.h"
+#include "tests/fuzz/exit_shot.h"
 #include "tests/fuzz/race.h"
 #include "tests/fuzz/require.h"
-#include "tests/unit/decode_oracle.h"
 
 /* What a guest that has just taken no exception has in vscause. */
 #define NO_EXCEPTION 0x7e57
-
-enum outcome {
-	ANYTHING, /* sane */
-	RETRY,	  /* the guest executes the same instruction again */
-	GIVE_RAM, /* likewise, and there is RAM now */
-	ACCESS,	  /* a device has done it */
-	SKIP,	  /* the instruction is done, without effect on registers */
-	INJECT,	  /* an exception of the guest's */
-	END,	  /* the VM ends */
-};
-
-enum found { FOUND, NO_TABLE, NO_ENTRY, UNKNOWN };
-
-struct shot {
-	struct vcpu *vcpu;
-	u64 scause;
-	u64 x[32], pc;
-	struct fake_csrs csr;
-	struct exit_plan plan;
-	u32 answer; /* of the last fetch ... */
-	bool answered, answer_failed;
-	enum found found; /* guest-physical address of the fault */
-	u64 address;
-	unsigned access_count; /* of the device */
-	u64 tval, cause;       /* to be injected */
-	struct access access;
-};
 
 static struct {
 	struct vm *vm;
@@ -135,212 +106,6 @@ static enum status load(gva_t address, u64 *value, struct hw_fetch_fault *fault)
 							    : CAUSE_LOAD_PAGE_FAULT,
 					 address, address.value >> 2};
 	return STATUS_FAULT;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Instructions.
- */
-
-u64 exit_transform(u32 instruction, unsigned address_offset)
-{
-	struct access access;
-
-	return oracle_decode(instruction, &access) ? oracle_transform(instruction, address_offset)
-						   : 0;
-}
-
-bool exit_is_store(u32 instruction)
-{
-	struct access access;
-
-	return oracle_decode(instruction, &access) &&
-	       (access.kind == ACCESS_STORE || access.kind == ACCESS_FP_STORE);
-}
-
-void exit_set_base(struct vcpu *vcpu, u32 instruction, u64 address)
-{
-	struct access access;
-
-	if (oracle_decode(instruction, &access) && access.base)
-		vcpu->x[access.base] = address - (u64)(s64)access.displacement;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * Predictions.
- */
-
-static bool is_ram(u64 address)
-{
-	return range_contains(GUEST_RAM_BASE, guest_of(model.vm)->config.memory_size, address, 1);
-}
-
-/* Privileged ISA, "Virtual Address Translation Process". */
-static enum found walk(u64 vsatp, u64 address, u64 *result)
-{
-	u64 mode = vsatp >> 60, table = (vsatp & (BIT(44) - 1)) * 4096;
-
-	*result = address;
-	if (mode < 8 || mode > 10)
-		return mode ? UNKNOWN : FOUND;
-	for (int level = (int)mode - 6; level >= 0; level--) {
-		u64 at = table + (address >> (12 + 9 * level) & 511) * 8, mask;
-		const u64 *word;
-
-		if (!is_ram(at))
-			return NO_TABLE;
-		word = machine_ram(model.vm, at, 8);
-		if (word == NULL || !(*word & 1))
-			return NO_ENTRY;
-		/* Reserved or extensions' bits, or a write without read. */
-		if (*word >> 54 || (*word & 6) == 4)
-			return UNKNOWN;
-		table = (*word >> 10 & (BIT(44) - 1)) * 4096;
-		if (!(*word & 0xe))
-			continue;
-		mask = (4096ULL << (9 * level)) - 1;
-		*result = table | (address & mask);
-		return table & mask ? UNKNOWN : FOUND;
-	}
-	return NO_ENTRY;
-}
-
-static void locate(struct shot *shot)
-{
-	u64 htval = shot->csr.htval;
-
-	shot->address = htval << 2 | (shot->csr.stval & 3);
-	shot->found = FOUND;
-	if (htval && (shot->csr.htinst || is_ram(shot->address)))
-		return;
-	shot->found = walk(shot->csr.vsatp, shot->csr.stval, &shot->address);
-	if (machine.race_rate && shot->csr.vsatp >> 60)
-		shot->found = UNKNOWN;
-}
-
-static bool is_pseudoinstruction(u64 htinst)
-{
-	return htinst == 0x2000 || htinst == 0x3000 || htinst == 0x2020 || htinst == 0x3020;
-}
-
-/* An access that no device sees: INJECT, RETRY or ANYTHING; else ACCESS, and it is in the shot. */
-static enum outcome find_access(struct shot *shot)
-{
-	u64 htinst = shot->csr.htinst;
-	struct access *access = &shot->access;
-
-	if (htinst >> 32 == 0 && (htinst & 1) && oracle_decode((u32)htinst | 2, access)) {
-		access->length = htinst & 2 ? 4 : 2;
-		if (htinst >> 15 & 31)
-			return INJECT;
-		/* Of the other direction: no hart does that. */
-		if ((access->kind == ACCESS_LOAD && shot->scause == CAUSE_STORE_GUEST_PAGE_FAULT) ||
-		    (access->kind == ACCESS_STORE && shot->scause == CAUSE_LOAD_GUEST_PAGE_FAULT))
-			return ANYTHING;
-		return ACCESS;
-	}
-	if (is_pseudoinstruction(htinst))
-		return INJECT;
-	REQUIRE(shot->answered);
-	if (shot->answer_failed)
-		return RETRY;
-	if (!oracle_decode(shot->answer, access))
-		return INJECT;
-	u64 base = access->base ? shot->x[access->base] : 0;
-
-	return shot->csr.stval == base + (u64)(s64)access->displacement ? ACCESS : INJECT;
-}
-
-static bool device_takes(u64 address, unsigned width)
-{
-	if (width == 0 || width > 8 || address % width != 0)
-		return false;
-	if (address >= VPLIC_BASE && address < VPLIC_BASE + VPLIC_SIZE)
-		return width == 4;
-	if (address >= VUART_BASE && address < VUART_BASE + VUART_SIZE)
-		return true;
-	return address >= EXIT_DEVICE_BASE && address < EXIT_DEVICE_BASE + EXIT_DEVICE_SIZE - 16;
-}
-
-static enum outcome reflect(struct shot *shot)
-{
-	u64 fetch_cause = CAUSE_FETCH_GUEST_PAGE_FAULT;
-
-	shot->tval = shot->csr.stval;
-	shot->cause = shot->scause == fetch_cause		    ? CAUSE_FETCH_ACCESS
-		      : shot->scause == CAUSE_LOAD_GUEST_PAGE_FAULT ? CAUSE_LOAD_ACCESS
-								    : CAUSE_STORE_ACCESS;
-	/* It would come again and again. */
-	if (shot->scause == fetch_cause && (shot->csr.sstatus & SSTATUS_SPP) &&
-	    shot->pc == shot->tval && shot->pc == (shot->csr.vstvec & ~3ULL))
-		return END;
-	return INJECT;
-}
-
-static enum outcome predict_fault(struct shot *shot)
-{
-	bool fetched = shot->scause == CAUSE_FETCH_GUEST_PAGE_FAULT;
-	enum outcome outcome;
-
-	if (shot->found == UNKNOWN)
-		return ANYTHING;
-	if (shot->found == NO_ENTRY)
-		return RETRY;
-	if (is_ram(shot->address))
-		return GIVE_RAM;
-	if (fetched || shot->found == NO_TABLE)
-		return reflect(shot);
-	outcome = find_access(shot);
-	if (outcome == INJECT)
-		return reflect(shot);
-	if (outcome != ACCESS)
-		return outcome;
-	if (shot->access.kind !=
-		    (shot->scause == CAUSE_LOAD_GUEST_PAGE_FAULT ? ACCESS_LOAD : ACCESS_STORE) ||
-	    !device_takes(shot->address, shot->access.width))
-		return reflect(shot);
-	return ACCESS;
-}
-
-static enum outcome predict_virtual_instruction(struct shot *shot)
-{
-	u64 instruction = shot->csr.stval;
-
-	if (instruction == 0) {
-		REQUIRE(shot->answered);
-		instruction = shot->answer_failed ? 0 : shot->answer;
-		if ((instruction & 3) != 3)
-			instruction &= 0xffff;
-		if (instruction == 0)
-			return RETRY;
-	}
-	if (instruction == 0x10500073 && (shot->csr.sstatus & SSTATUS_SPP))
-		return SKIP;
-	if (instruction == 0x00d00073)
-		return SKIP;
-	shot->cause = CAUSE_ILLEGAL_INSTRUCTION;
-	shot->tval = shot->csr.stval;
-	return INJECT;
-}
-
-static enum outcome predict(struct shot *shot)
-{
-	if (shot->scause & CAUSE_INTERRUPT)
-		return RETRY;
-	switch (shot->scause) {
-	case CAUSE_FETCH_GUEST_PAGE_FAULT:
-	case CAUSE_LOAD_GUEST_PAGE_FAULT:
-	case CAUSE_STORE_GUEST_PAGE_FAULT:
-		return predict_fault(shot);
-	case CAUSE_VIRTUAL_INSTRUCTION:
-		return predict_virtual_instruction(shot);
-	case CAUSE_ECALL_VS:
-		return ANYTHING;
-	default:
-		/* Not to be delegated on this hart: as it came. */
-		shot->cause = shot->scause;
-		shot->tval = shot->csr.stval;
-		return INJECT;
-	}
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -510,7 +275,7 @@ void exit_before(struct vcpu *vcpu, u64 scause)
 		.access_count = model.access_count,
 	};
 	memcpy(shot->x, vcpu->x, sizeof(shot->x));
-	locate(shot);
+	exit_locate(shot);
 }
 
 void exit_after(struct vcpu *vcpu)
@@ -521,7 +286,7 @@ void exit_after(struct vcpu *vcpu)
 	if (vcpu->vm != model.vm)
 		return;
 	REQUIRE(shot->vcpu == vcpu);
-	enum outcome outcome = predict(shot);
+	enum outcome outcome = exit_predict(shot);
 
 	check_outcome(shot, outcome, injected);
 	check_csrs(shot, injected);
@@ -530,11 +295,8 @@ void exit_after(struct vcpu *vcpu)
 void exit_model_start(struct vm *vm)
 {
 	static const struct device_ops ops = {device_read, device_write};
-	static bool prepared;
 
-	if (!prepared)
-		oracle_prepare();
-	prepared = true;
+	exit_predict_prepare();
 	memset(&model, 0, sizeof(model));
 	model.vm = vm;
 	model.device = (struct device){&ops, gpa(EXIT_DEVICE_BASE), EXIT_DEVICE_SIZE};

@@ -59,34 +59,12 @@ static struct hart *current(void)
 	return fiber ? container_of(fiber, struct hart, fiber) : NULL;
 }
 
-/* RAM that guests have now. Of a large one, its first leaf and the last pages. */
-static void note_guest_ram(void)
-{
-	race_forget();
-	for (unsigned i = 0; i < machine.vm_count; i++) {
-		const struct guest *guest = machine.vms[i].guest;
-		u64 at = guest->memory.base.value, end = at + guest->memory.size;
-		struct gstage_leaf leaf;
-
-		if (!guest->has_memory)
-			continue;
-		for (unsigned n = 0; n < 20 && at < end; n++) {
-			if (gstage_walk(&guest->memory.gstage, gpa(at), &leaf) != STATUS_OK) {
-				at += PAGE_SIZE;
-				continue;
-			}
-			race_over(hw_ram(leaf.address), leaf.size);
-			at += leaf.size;
-		}
-	}
-}
-
 static void resume_race(const struct hart *hart)
 {
 	race_end();
 	if (machine.race_rate == 0 || !hart->handling)
 		return;
-	note_guest_ram();
+	machine_note_ram();
 	race_begin(machine.race_seed++, machine.race_rate);
 }
 

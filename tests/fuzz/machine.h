@@ -73,3 +73,6 @@ void machine_yield(void);
 
 /* What lies at a guest-physical address, if there are so many bytes in one leaf; else NULL. */
 void *machine_ram(const struct vm *vm, u64 address, u64 size);
+
+/* Tells race.h of the RAM that guests have now: of a large one, the first leaves. */
+void machine_note_ram(void);

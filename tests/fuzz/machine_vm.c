@@ -4,6 +4,7 @@
 #include "hyp/vm/guest.h"
 #include "tests/fake/fake_walk.h"
 #include "tests/fuzz/machine.h"
+#include "tests/fuzz/race.h"
 #include "tests/fuzz/require.h"
 
 static size_t transmit(void *context, const u8 *bytes, size_t length)
@@ -96,4 +97,25 @@ struct machine_vm *machine_add_vm(unsigned vcpu_count, u64 memory_size, enum gue
 	REQUIRE(guest_create(&config, &vm->guest) == STATUS_OK);
 	machine.vm_count++;
 	return vm;
+}
+
+void machine_note_ram(void)
+{
+	race_forget();
+	for (unsigned i = 0; i < machine.vm_count; i++) {
+		const struct guest *guest = machine.vms[i].guest;
+		u64 at = guest->memory.base.value, end = at + guest->memory.size;
+		struct gstage_leaf leaf;
+
+		if (!guest->has_memory)
+			continue;
+		for (unsigned n = 0; n < 20 && at < end; n++) {
+			if (gstage_walk(&guest->memory.gstage, gpa(at), &leaf) != STATUS_OK) {
+				at += PAGE_SIZE;
+				continue;
+			}
+			race_over(hw_ram(leaf.address), leaf.size);
+			at += leaf.size;
+		}
+	}
 }
