@@ -156,9 +156,11 @@ static enum outcome predict_fault(struct shot *shot)
 		return ANYTHING;
 	if (shot->found == NO_ENTRY)
 		return RETRY;
+	if (shot->found == NO_TABLE)
+		return reflect(shot);
 	if (is_ram(shot, shot->address))
 		return GIVE_RAM;
-	if (fetched || shot->found == NO_TABLE)
+	if (fetched)
 		return reflect(shot);
 	outcome = find_access(shot);
 	if (outcome == INJECT)
