@@ -16,6 +16,7 @@
 
 static struct input input;
 static struct guest *victim;
+static u64 step_count; /* of the guests that do something */
 
 /* ------------------------------------------------------------------------------------------------
  * Guests.
@@ -145,6 +146,7 @@ static u64 step(struct vcpu *vcpu)
 	sbi_model_step(vcpu);
 	if (vcpu->vm == &victim->vm)
 		return MACHINE_NOTHING;
+	step_count++;
 	u8 what = input_u8(&input);
 
 	switch (what % 8) {
@@ -269,12 +271,26 @@ static void set_up(void)
 			 ->guest;
 	fake_hooks.load_guest = load;
 	sbi_model_start();
+	step_count = 0;
 	machine_boot();
 	mark_victim();
 	if (how & 0x40)
 		observe_start(OBSERVE_TRACE | OBSERVE_PROFILE);
 	machine.race_rate = how & 0x80 ? 1 + input_u8(&input) / 2 : 0;
 	machine.race_seed = input_u16(&input);
+}
+
+/* One turn of a hart, or as many as a guest takes there to its next instruction. */
+static void turns_of(unsigned hart, u64 ticks, bool just_one)
+{
+	u64 before = step_count;
+
+	for (unsigned i = 0; i < 16; i++) {
+		if (!machine_turn(hart, i ? 20 : ticks))
+			machine_skip_to_event();
+		if (just_one || step_count != before)
+			return;
+	}
 }
 
 static void act(u8 turn)
@@ -290,8 +306,7 @@ static void act(u8 turn)
 		machine.vms[turn & 1].room = turn & 2 ? SIZE_MAX : turn & 28;
 		break;
 	}
-	if (!machine_turn(hart, turn >> 5 == 5 ? 120 : turn >> 5))
-		machine_skip_to_event();
+	turns_of(hart, turn >> 5 == 5 ? 120 : turn >> 5, turn & 0x10);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size)
