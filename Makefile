@@ -37,7 +37,7 @@ Q := $(if $(V),,@)
 quiet_goals := help clean distclean format
 tool_groups := build \
 	$(if $(filter run debug bench trace test check soak audit-efficiency,$(MAKECMDGOALS)),run) \
-	$(if $(filter bench trace test check soak unit format-check audit-efficiency coverage,$(MAKECMDGOALS)),test) \
+	$(if $(filter bench trace test check soak unit format-check audit-efficiency coverage fuzz%,$(MAKECMDGOALS)),test) \
 	$(if $(filter coverage,$(MAKECMDGOALS)),cover) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug)
 

@@ -12,20 +12,24 @@ fuzz_bins  := $(fuzz_names:%=$(fuzz)/fuzz_%)
 
 fuzz_flags := -std=gnu11 -O1 -g -DHW_TEST=1 -DHW_DEBUG=1 -I. -Itests -fno-common $(WARNINGS) \
 	-Wno-unknown-attributes -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-# hyp/ alone is what coverage shall lead into. Its loads are seen too: tests/fuzz/race.c.
-fuzz_cover := -fsanitize=fuzzer-no-link -fsanitize-coverage=trace-loads
+# hyp/ alone is what coverage shall lead into. What it reads may race: tests/fuzz/race.h. hyp/mem/ is
+# most of the time of short inputs, for a VM's end looks at every entry of its tables: there loads
+# and comparisons are not told (guest memory it reads by memcpy() alone).
+fuzz_race  := -DRACE_MEMCPY -include tests/fuzz/race.h
+fuzz_cover := -fsanitize=fuzzer-no-link -fsanitize-coverage=trace-loads $(fuzz_race)
+fuzz_cover_mem := -O2 -fsanitize-coverage=inline-8bit-counters,pc-table $(fuzz_race)
+fuzz_cover_of = $(if $(filter hyp/mem/%,$<),$(fuzz_cover_mem),$(if $(filter hyp/%,$<),$(fuzz_cover)))
 fuzz_objects := $(patsubst %.c,$(fuzz)/obj/%.o,$(HYP_C) $(fake_c) $(fuzz_lib))
 
 $(fuzz)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(FUZZ_CC) $(fuzz_flags) $(fuzz_cover)' | cmp -s - $@ || \
-		echo '$(FUZZ_CC) $(fuzz_flags) $(fuzz_cover)' >$@
+	@echo '$(FUZZ_CC) $(fuzz_flags) $(fuzz_cover) $(fuzz_cover_mem)' | cmp -s - $@ || \
+		echo '$(FUZZ_CC) $(fuzz_flags) $(fuzz_cover) $(fuzz_cover_mem)' >$@
 
-$(fuzz)/obj/hyp/%.o: fuzz_flags += $(fuzz_cover)
 $(fuzz)/obj/%.o: %.c $(fuzz)/flags
 	@mkdir -p $(@D)
 	@echo "  FUZZCC $<"
-	$(Q)$(FUZZ_CC) $(fuzz_flags) -MMD -MP -c $< -o $@
+	$(Q)$(FUZZ_CC) $(fuzz_flags) $(fuzz_cover_of) -MMD -MP -c $< -o $@
 
 $(fuzz)/libhyp.a: $(fuzz_objects)
 	@rm -f $@
@@ -41,11 +45,31 @@ $(fuzz)/fuzz_%: $(fuzz)/obj/tests/fuzz/fuzz_%.o $(fuzz)/libhyp.a
 # make fuzz T=decode MINUTES=10; make fuzz T=decode INPUT=build/fuzz/broken/decode-... replays one.
 MINUTES ?= 1
 INPUT   ?=
-.PHONY: fuzz
-fuzz: $(if $(T),$(fuzz)/fuzz_$(T),$(fuzz_bins))
-	@[ -n '$(T)' ] || { echo 'Say which: make fuzz T=NAME MINUTES=N, of $(fuzz_names)'; exit 1; }
-	@mkdir -p $(fuzz)/corpus/$(T) $(fuzz)/broken
-	@$(if $(INPUT),$(fuzz)/fuzz_$(T) '$(INPUT)',$(fuzz)/fuzz_$(T) \
-		-max_total_time=$$(($(MINUTES) * 60)) -timeout=20 -print_final_stats=1 \
-		-artifact_prefix=$(fuzz)/broken/$(T)- $(fuzz)/corpus/$(T) \
-		$(wildcard tests/fuzz/corpus/$(T)))
+fuzz_seeds = tests/fuzz/corpus/$(T)
+fuzz_run = ASAN_OPTIONS=detect_leaks=0 $(fuzz)/fuzz_$(T) -timeout=20
+
+.PHONY: fuzz fuzz-merge fuzz-corpora fuzz-targets fuzz-which
+fuzz-which:
+	@[ -n '$(filter $(T),$(fuzz_names))' ] || \
+		{ echo 'Say which: make $(MAKECMDGOALS) T=NAME, of $(fuzz_names)'; exit 1; }
+
+fuzz: fuzz-which $(T:%=$(fuzz)/fuzz_%)
+	@mkdir -p $(fuzz)/corpus/$(T) $(fuzz)/broken $(fuzz_seeds)
+	@$(if $(INPUT),$(fuzz_run) '$(INPUT)',$(fuzz_run) -max_total_time=$$(awk 'BEGIN { print int(60 * $(MINUTES)) }') \
+		-print_final_stats=1 -artifact_prefix=$(fuzz)/broken/$(T)- \
+		$(fuzz)/corpus/$(T) $(fuzz_seeds))
+
+# The committed seeds anew: the fewest of all inputs known that reach as much as all of them. Those
+# with names were written for a case, and stay.
+FUZZ_SEED_MAX ?= 2048
+fuzz-merge: fuzz-which $(T:%=$(fuzz)/fuzz_%)
+	@rm -rf $(fuzz)/merged/$(T) && mkdir -p $(fuzz)/merged/$(T) $(fuzz)/corpus/$(T) $(fuzz_seeds)
+	@find $(fuzz_seeds) -type f -regextype egrep ! -regex '.*/[0-9a-f]{40}' \
+		-exec cp -t $(fuzz)/merged/$(T) {} +
+	@$(fuzz_run) -set_cover_merge=1 -max_len=$(FUZZ_SEED_MAX) -use_counters=0 -use_cmp=0 \
+		$(fuzz)/merged/$(T) $(fuzz_seeds) $(fuzz)/corpus/$(T)
+	@rm -rf $(fuzz_seeds) && cp -r $(fuzz)/merged/$(T) $(fuzz_seeds)
+	@echo "$$(ls $(fuzz_seeds) | wc -l) seeds of $(T), $$(cat $(fuzz_seeds)/* | wc -c) bytes"
+
+fuzz-targets: $(fuzz_bins)
+test check unit: $(fuzz_bins)
