@@ -322,6 +322,26 @@ static void a_harts_idle_time_is_what_its_vcpus_leave(void **state)
 	assert_int_equal(run + sched_idle_time(0) + sched_idle_time(1), 2 * (hw_time() - begun));
 }
 
+/* Whose turn comes back at the same time on several harts is passed from one to the next until it
+ * comes to a hart that it may use. */
+static void a_claim_is_passed_on_to_a_hart_that_can_use_it(void **state)
+{
+	(void)state;
+	for (u64 seed = 1; seed <= 20; seed++) {
+		sim_start(7, seed);
+		struct sim_vcpu *first =
+			sim_create((struct sched_limits){.quota = 1, .harts = 0x4b}, 5);
+
+		sim_boot();
+		for (unsigned i = 0; i < 5; i++) {
+			sim_start_vcpu(&first[i]);
+			sim_run(sim_between(1, 400));
+		}
+		/* Each time they are held back and released, sim_check() looks. */
+		sim_run(SIM_HZ);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +354,7 @@ int main(void)
 		cmocka_unit_test(whoever_is_on_a_hart_leaves_when_it_becomes_a_vms_own),
 		cmocka_unit_test(promises_do_not_overlap),
 		cmocka_unit_test(a_harts_idle_time_is_what_its_vcpus_leave),
+		cmocka_unit_test(a_claim_is_passed_on_to_a_hart_that_can_use_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
