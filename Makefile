@@ -59,6 +59,7 @@ include mk/firmware.mk
 include mk/guests.mk
 include mk/tests.mk
 include mk/fuzz.mk
+include mk/fuzzconf.mk
 include mk/count.mk
 include mk/coverage.mk
 

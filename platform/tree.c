@@ -200,7 +200,7 @@ static enum status translate_in_ranges(const void *ranges, unsigned length, stru
 {
 	unsigned entry = child.address + parent_cells + child.size;
 
-	if (length % (4 * entry) != 0)
+	if (entry == 0 || length % (4 * entry) != 0)
 		return STATUS_INVALID;
 	for (unsigned at = 0; at < length / 4; at += entry) {
 		const fdt32_t *cells = (const fdt32_t *)ranges + at;

@@ -73,6 +73,10 @@ static enum ansi_unit ground(struct ansi *ansi, u8 byte)
 		return ANSI_CONTROL;
 	if (byte < DEL)
 		return ANSI_TEXT;
+	/* A C1 control, by itself or behind the lead of a character of UTF-8: to some terminals the
+	 * beginning of a sequence. */
+	if (byte < 0xa0)
+		ansi->in_doubt = true;
 	ansi->wanted = utf8_wanted(byte);
 	return ansi->wanted ? begin(ansi, CHARACTER) : ANSI_BAD;
 }
@@ -138,8 +142,11 @@ static enum ansi_unit csi(struct ansi *ansi, u8 byte)
 
 static enum ansi_unit string(struct ansi *ansi, u8 byte)
 {
-	if (byte == BEL)
+	/* By the letter ST alone is the end; where BEL is one too, it may be one of OSC only. */
+	if (byte == BEL) {
+		ansi->in_doubt = true;
 		return end(ansi, ANSI_SEQUENCE);
+	}
 	if (byte == ESC)
 		return begin(ansi, STRING_ESCAPE);
 	return byte < ' ' ? break_off(ansi, byte) : ANSI_PART;

@@ -162,6 +162,8 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 	if (vcpu->sched.queue == QUEUE_TIMED)
 		/* Held back: its hart sets its timer, on its way to a pick or now. */
 		return soon ? 0 : BIT(hart->index);
+	if (!(wanted >> hart->index & 1))
+		return 0; /* a stranger: hart_unlock() sees to it that it goes elsewhere */
 	if (soon && hart->ready_count == 1)
 		return 0;
 	if (sched_claim_idle(wanted, hart->index, &found))
@@ -177,8 +179,9 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 
 void hart_unlock(struct hart *hart, u64 interrupted)
 {
-	/* It has become a VM's own meanwhile, and somebody else has woken up there. */
-	bool strangers = in_mask(&sched.dedicated, hart->index) && hart->ready_count;
+	/* It has become a VM's own meanwhile, and somebody else has woken up there, or waits. */
+	bool strangers =
+		in_mask(&sched.dedicated, hart->index) && (hart->ready_count || hart->timed.count);
 
 	lock_release(&hart->lock);
 	if (interrupted)
@@ -312,8 +315,8 @@ void sched_unpark(struct vcpu *vcpu)
 
 	if (vcpu->state == VCPU_PARKED && vcpu->sched.parked_waiting && !has_wakeup(vcpu)) {
 		start_waiting(hart, vcpu);
-		/* Its home hart's timer is for that hart to set. */
-		if (vcpu->wait_deadline != UINT64_MAX)
+		/* Its home hart's timer is for that hart to set, if it stays there. */
+		if (vcpu->wait_deadline != UINT64_MAX && (harts_of(vcpu) >> hart->index & 1))
 			mask = BIT(hart->index);
 	} else if (vcpu->state == VCPU_PARKED) {
 		mask = sched_make_ready(hart, vcpu, ARRIVE_WOKEN, hw_time(), false);

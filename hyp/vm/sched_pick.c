@@ -166,17 +166,18 @@ static u64 kick_left_over(const struct hart *hart)
 }
 
 /* Likewise when the hart was woken for somebody in another hart's queue and found something of its
- * own to do: another idle one goes instead. */
-static u64 pass_on_claim(struct hart *hart, bool stole)
+ * own to do: idle ones that may take who is there go instead. Any idle one would not do: it may be
+ * of no use to anybody, and the claim would end there. No lock held. */
+static void pass_on_claim(struct hart *hart)
 {
-	bool claimed = hart->claimed;
-	u64 found;
+	u64 others = load_mask(&sched.stealable) & ~BIT(hart->index);
 
-	hart->claimed = false;
-	if (!claimed || stole || !hart->running ||
-	    !(load_mask(&sched.stealable) & ~BIT(hart->index)))
-		return 0;
-	return sched_claim_idle(~load_mask(&sched.dedicated), hart->index, &found) ? found : 0;
+	for (; others && load_mask(&sched.idle); others &= others - 1) {
+		struct hart *other = hart_get((unsigned)__builtin_ctzll(others));
+
+		lock_acquire(&other->lock);
+		hart_unlock(other, kick_left_over(other));
+	}
 }
 
 static struct vcpu *pick_locked(struct hart *hart)
@@ -213,7 +214,12 @@ struct vcpu *sched_pick(struct pcpu *pcpu)
 	lock_acquire(&hart->lock);
 	struct vcpu *vcpu = pick_locked(hart);
 
-	hart_unlock(hart, kick_left_over(hart) | pass_on_claim(hart, stole));
+	hart_unlock(hart, kick_left_over(hart));
+	if (UNLIKELY(hart->claimed)) {
+		hart->claimed = false;
+		if (vcpu && !stole)
+			pass_on_claim(hart);
+	}
 	trace(TRACE_SWITCH, vcpu, 0);
 	return vcpu;
 }

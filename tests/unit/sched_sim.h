@@ -40,6 +40,7 @@ struct sim_vcpu {
 	u64 run;      /* in all, by our own account */
 	u64 begun;    /* when it was started, less what it was not active for */
 	bool active;
+	bool parks; /* when it is asked to leave: its VM is paused */
 	void (*ran)(struct sim_vcpu *it, u64 from, u64 to); /* told of each stretch */
 	void (*woke)(struct sim_vcpu *it);
 	void (*slept)(struct sim_vcpu *it);
@@ -159,7 +160,9 @@ static inline void sim_leave(unsigned hart)
 
 	pcpu->current = NULL;
 	sim.on[hart] = NULL;
-	if (it->vcpu.requests & REQUEST_LEAVE) {
+	if ((it->vcpu.requests & REQUEST_LEAVE) && it->parks) {
+		sched_park_self(pcpu, &it->vcpu, false);
+	} else if (it->vcpu.requests & REQUEST_LEAVE) {
 		it->active = false;
 		sched_exit(pcpu, &it->vcpu);
 	} else if (it->run_max && it->run_left == 0) {

@@ -128,10 +128,14 @@ static void a_message_does_not_cut_a_control_sequence(void **state)
 	assert_shown("\x18\r\nhartwood: at last\r\n");
 }
 
-/* A terminal may take a line feed, or more bytes than we wait for, as part of the string. */
+/* A terminal may take a line feed, a BEL, or more bytes than we wait for, as part of the string;
+ * and a C1 control, in UTF-8 or not, for the beginning of one. */
 static void a_guest_cannot_hide_messages_in_a_string(void **state)
 {
-	static const char *const hiding[] = {"\x1b]0;title\r\n", "\x1b[1\r\n"};
+	static const char *const hiding[] = {
+		"\x1b]0;title\r\n", "\x1b[1\r\n",   "\x1b]0;title\a\r\n",
+		"\x1bPq\a\r\n",	    "\xc2\x90\r\n", "\x9d\r\n",
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(hiding); i++) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -282,6 +283,20 @@ static void damage_never_leads_outside_the_tree(void **state)
 	assert_true(walked > 1000);
 }
 
+/* A length that leads back to the property's own beginning: some versions of libfdt go round for
+ * ever. */
+static void a_property_that_follows_itself_is_damage(void **state)
+{
+	int offset = fdt_first_property_offset(tree, at("/chosen"));
+
+	(void)state;
+	assert_true(offset >= 0);
+	fdt32_st((u8 *)tree + fdt_off_dt_struct(tree) + offset + 4, 0u - 12);
+	alarm(20);
+	assert_non_null(discover_check_tree(tree));
+	alarm(0);
+}
+
 static void what_is_no_tree_is_told_apart(void **state)
 {
 	static u64 zeros[8];
@@ -312,6 +327,7 @@ int main(void)
 		TEST(the_timebase_may_be_in_the_hart),
 		TEST(the_bundle_must_be_in_ram),
 		TEST(damage_never_leads_outside_the_tree),
+		TEST(a_property_that_follows_itself_is_damage),
 		TEST(what_is_no_tree_is_told_apart),
 	};
 

@@ -223,6 +223,26 @@ static void contexts_are_those_of_s_mode_within_the_registers(void **state)
 		assert_int_equal(found.harts[i].plic_context, -1);
 }
 
+/* Addresses of no cells above a bus that has some: ranges have entries of no length. */
+static void a_bus_without_addresses_passes_on_nothing(void **state)
+{
+	(void)state;
+	add("/soc", "bus");
+	SET("/soc/bus", "#address-cells", 1);
+	SET("/soc/bus", "#size-cells", 1);
+	assert_int_equal(fdt_setprop(tree, at("/soc/bus"), "ranges", NULL, 0), 0);
+	add("/soc/bus", "serial");
+	set_string("/soc/bus/serial", "compatible", "test,other-port");
+	SET("/soc/bus/serial", "reg", 0x20000000, 0x100);
+	set_string("/chosen", "stdout-path", "/soc/bus/serial");
+	SET("/soc", "#address-cells", 0);
+	SET("/soc", "#size-cells", 0);
+	SET("/soc", "ranges", 0);
+	SET("/", "#address-cells", 0);
+	assert_int_not_equal(look(), STATUS_OK); /* nor is there RAM */
+	assert_false(found.has_uart);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +254,7 @@ int main(void)
 		TEST(registers_that_cannot_be_are_refused),
 		TEST(registers_must_lie_within_reg),
 		TEST(buses_translate),
+		TEST(a_bus_without_addresses_passes_on_nothing),
 		TEST(interrupts_extended_names_its_controller),
 		TEST(a_port_without_usable_interrupt_is_polled),
 		TEST(contexts_are_those_of_s_mode_within_the_registers),

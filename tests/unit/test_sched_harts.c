@@ -322,6 +322,82 @@ static void a_harts_idle_time_is_what_its_vcpus_leave(void **state)
 	assert_int_equal(run + sched_idle_time(0) + sched_idle_time(1), 2 * (hw_time() - begun));
 }
 
+/* Whose turn comes back at the same time on several harts is passed from one to the next until it
+ * comes to a hart that it may use. */
+static void a_claim_is_passed_on_to_a_hart_that_can_use_it(void **state)
+{
+	(void)state;
+	for (u64 seed = 1; seed <= 20; seed++) {
+		sim_start(7, seed);
+		struct sim_vcpu *first =
+			sim_create((struct sched_limits){.quota = 1, .harts = 0x4b}, 5);
+
+		sim_boot();
+		for (unsigned i = 0; i < 5; i++) {
+			sim_start_vcpu(&first[i]);
+			sim_run(sim_between(1, 400));
+		}
+		/* Each time they are held back and released, sim_check() looks. */
+		sim_run(SIM_HZ);
+	}
+}
+
+static void wait_for_ever(struct sim_vcpu *it)
+{
+	it->vcpu.wait_deadline = UINT64_MAX;
+}
+
+/* One that was at home on hart 0, and then that became a VM's own. */
+static struct sim_vcpu *strand(bool for_ever, bool parked)
+{
+	sim_start(2, 1);
+	struct sim_vcpu *it = sim_create((struct sched_limits){}, 1);
+
+	it->run_min = it->run_max = 10;
+	it->sleep_min = it->sleep_max = SIM_HZ;
+	it->slept = for_ever ? wait_for_ever : NULL;
+	sim_boot();
+	sim_start_vcpu(it);
+	sim_run(20);
+	assert_int_equal(it->vcpu.state, VCPU_WAITING);
+	assert_int_equal(it->vcpu.sched.home, 0);
+	if (parked)
+		assert_true(sched_park(&it->vcpu));
+	sim_start_vcpu(sim_create((struct sched_limits){.harts = 1, .dedicated = true}, 1));
+	sim_run(SIM_MS);
+	assert_ptr_equal(sim.on[0], &sim.vcpus[1]);
+	return it;
+}
+
+static void who_wakes_on_a_hart_that_is_not_his_any_more_does_not_disturb_it(void **state)
+{
+	(void)state;
+	struct sim_vcpu *it = strand(true, false);
+
+	/* The other hart has something to do as well. */
+	sim_start_vcpu(sim_create((struct sched_limits){}, 1));
+	sim_run(SIM_MS);
+	fake_set_hart(1);
+	it->vcpu.csr.vsie = HVIP_VSEIP >> 1;
+	it->vcpu.irq_level = HVIP_VSEIP;
+	sched_wake(&it->vcpu);
+	assert_false(fake_pending_ipis() & 1);
+	assert_int_equal(it->vcpu.sched.home, 1);
+	sim_settle();
+}
+
+static void who_waits_for_a_time_does_not_do_so_on_another_vms_hart(void **state)
+{
+	(void)state;
+	struct sim_vcpu *it = strand(false, true);
+
+	fake_set_hart(1);
+	sched_unpark(&it->vcpu);
+	assert_false(fake_pending_ipis() & 1);
+	assert_int_equal(hart_get(0)->timed.count, 0);
+	assert_int_equal(hart_get(1)->timed.count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +410,9 @@ int main(void)
 		cmocka_unit_test(whoever_is_on_a_hart_leaves_when_it_becomes_a_vms_own),
 		cmocka_unit_test(promises_do_not_overlap),
 		cmocka_unit_test(a_harts_idle_time_is_what_its_vcpus_leave),
+		cmocka_unit_test(a_claim_is_passed_on_to_a_hart_that_can_use_it),
+		cmocka_unit_test(who_wakes_on_a_hart_that_is_not_his_any_more_does_not_disturb_it),
+		cmocka_unit_test(who_waits_for_a_time_does_not_do_so_on_another_vms_hart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
