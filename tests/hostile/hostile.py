@@ -102,7 +102,7 @@ class Said:
 
     def __init__(self, text):
         self.lines = {"heart": [], "linux": [], "hostile": [], "hartwood": []}
-        for line in hartwood.render(text):
+        for line in hartwood.render(text)[:-1]:  # the last is still being written
             match = re.match(r"(heart|linux|hostile) *\| ?(.*)|(hartwood: .*)", line)
             if match and match.group(3):
                 self.lines["hartwood"].append(match.group(3))
@@ -171,10 +171,11 @@ def log_bound(seconds):
     return LOG_BURST + seconds + seconds // 2 + 2
 
 
-def check_said(said, setup):
-    """What can be judged at any time."""
+def check_said(said, setup, typed=False):
+    """What can be judged at any time. A key wakes an emulated hart in the middle of a turn, which
+    then may last for a third of 100 ms: from the first one on, a late beat tells nothing."""
     for number, missed in said.beats():
-        if missed and setup.icount:
+        if missed and setup.icount and not typed:
             raise Finding(f"{missed} of the {BEATS_A_LINE} beats up to {number} were missed")
     about = [line for line in said.lines["hartwood"] if EXPECTED.match(line)]
     strange = [line for line in said.lines["hartwood"]
@@ -211,7 +212,9 @@ def free_at_first(setup, name):
     """KiB that are free in the same machine as long as the hostile VM is off."""
     machine = setup.machine(f"{name}.before", started=False, timeout=200, lifetime=300)
     with machine:
-        machine.expect_exact("memcheck: " if setup.linux and not setup.icount else f"beat {BEATS_A_LINE}:")
+        if setup.linux:
+            machine.expect_exact("hartwood: linux: started")
+        machine.expect(r"beat \d+:")
         machine.to_shell()
         free = []
         machine.until(lambda: free.append(machine.free_kib()) or free[-2:-1] == free[-1:],
@@ -259,7 +262,7 @@ def run(setup, lines, name="hostile", lifetime=1200):
             machine.send(hartwood.ESCAPE + "a")
             machine.expect(r"beat \d+: missed \d+[^\r]*\r", 180)
             said = Said(machine.text())
-            check_said(said, setup)
+            check_said(said, setup, typed=True)
             if setup.linux:
                 machine.to_shell(60)
                 check_linux(machine, said, max(0, since - 1))
