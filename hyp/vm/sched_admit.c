@@ -222,7 +222,8 @@ static enum status admit_locked(struct vm *vm, const char **reason)
 	count_users(limits, 1);
 	if (limits->dedicated)
 		__atomic_fetch_or(&sched.dedicated, limits->harts, __ATOMIC_SEQ_CST);
-	/* What others write to the console is no business of a hart that is promised to somebody. */
+	/* What others write to the console is no business of a hart that is promised to somebody.
+	 */
 	hw_console_serve_on(harts_for_work());
 	return STATUS_OK;
 }

@@ -12,7 +12,7 @@ static struct {
 	pthread_mutex_t lock;
 	const struct hw_console_client *client;
 	bool polling;
-	u64 harts_allowed; /* as hw_console_serve_on() was told last; 0: never */
+	u64 harts_allowed;  /* as hw_console_serve_on() was told last; 0: never */
 	bool input_stopped; /* after a short count, until hw_console_resume_input() */
 	bool want_writable;
 	unsigned resume_count;

@@ -35,7 +35,7 @@ MODELS = ("rv64", "max", "rva23s64", "rv64,sstc=off", "max,sstc=off", "rv64,v=tr
 
 PERIOD_US = 10000
 BEATS_A_LINE = 10
-LIFE_MS = 1000
+LIVES_MS = (300, 1000, 4000)
 
 # hyp/log.h: lines that one VM's doings may cause at once; and then one a second.
 LOG_BURST = 10
@@ -59,6 +59,7 @@ class Setup:
         self.cpu = choose.choice(MODELS)
         self.cpus = choose.choice((2, 2, 3, 3, 4, 5))
         self.memory = choose.choice((8, 16, 32, 48)) << 20
+        self.life_ms = choose.choice(LIVES_MS)
         chosen = KINDS if choose.randrange(3) else choose.sample(KINDS, choose.randint(1, 4))
         if cpu:
             self.cpu = cpu
@@ -80,7 +81,7 @@ class Setup:
         hostile = {"name": "hostile", "guest": "hostile", "cpus": self.cpus,
                    "memory": self.memory, "restart": "always",
                    "autostart": "yes" if started else "no",
-                   "bootargs": " ".join([f"seed={self.seed} life_ms={LIFE_MS}", *words])}
+                   "bootargs": " ".join([f"seed={self.seed} life_ms={self.life_ms}", *words])}
         return [heart, *([linux] if self.linux else []), hostile]
 
     def machine(self, name, started=True, **more):
