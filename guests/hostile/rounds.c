@@ -109,6 +109,18 @@ static void end(struct line *line)
 	write_out(line);
 }
 
+/* The last cause that there should not be, 0: none. */
+static u64 odd_cause(void)
+{
+	for (unsigned int i = 0; i < worker_count; i++) {
+		u64 cause = workers[i].odd_check - workers[i].odd * ODD_FACTOR;
+
+		if (workers[i].odd && cause < 64)
+			return cause;
+	}
+	return 0;
+}
+
 /* All since the VM's start. */
 void rounds_report(void)
 {
@@ -118,6 +130,7 @@ void rounds_report(void)
 	add(&line, " ms ", time_now() / machine.ticks_per_ms);
 	add(&line, " lost ", lost_count);
 	add(&line, " again ", sum_of(offsetof(struct worker, restarts)));
+	add(&line, " odd ", odd_cause());
 	add_sums(&line, " rounds ", offsetof(struct worker, rounds), KIND_COUNT);
 	end(&line);
 	begin(&line);

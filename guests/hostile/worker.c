@@ -146,6 +146,23 @@ static bool serve_interrupt(struct worker *worker, u64 cause)
 	return true;
 }
 
+/* What a hart without H and with C can give to S-mode (Privileged ISA, "Supervisor Cause (scause)
+ * Register"). The CSR itself: the copy in memory may have been overwritten since. */
+static void note_cause(struct worker *worker)
+{
+	const u64 possible = BIT(CAUSE_FETCH_ACCESS) | BIT(CAUSE_ILLEGAL) | BIT(CAUSE_BREAKPOINT) |
+			     BIT(CAUSE_LOAD_MISALIGNED) | BIT(CAUSE_LOAD_ACCESS) |
+			     BIT(CAUSE_STORE_MISALIGNED) | BIT(CAUSE_STORE_ACCESS) |
+			     BIT(CAUSE_USER_ECALL) | BIT(CAUSE_FETCH_PAGE) | BIT(CAUSE_LOAD_PAGE) |
+			     BIT(CAUSE_STORE_PAGE) | BIT(18) | BIT(19);
+	u64 cause = csr_read(scause);
+
+	if ((s64)cause < 0 || (cause < 64 && possible & BIT(cause)))
+		return;
+	worker->odd++;
+	worker->odd_check = worker->odd * ODD_FACTOR + cause;
+}
+
 void worker_trap(struct worker *worker)
 {
 	bool go_on;
@@ -154,6 +171,7 @@ void worker_trap(struct worker *worker)
 		go_on = serve_interrupt(worker, worker->scause << 1 >> 1);
 	} else {
 		worker->traps[worker->scause % TRAP_KINDS]++;
+		note_cause(worker);
 		go_on = skip(worker);
 	}
 	if (go_on)

@@ -191,6 +191,13 @@ def check_said(said, setup, typed=False):
             raise Finding(f"Linux said: {line}")
 
 
+def check_guest(counts):
+    """What only the guest itself can see."""
+    for life in counts.lives.values():
+        if life.get("odd", "0") != "0":
+            raise Finding(f"the guest took an exception of cause {life['odd']}")
+
+
 def check_linux(machine, said, since):
     if not any(re.match(r"memcheck: [1-9]\d* rounds, ok", line)
                for line in said.lines["linux"][since:]):
@@ -271,6 +278,7 @@ def run(setup, lines, name="hostile", lifetime=1200):
             raise Finding(f"the machine does not answer: {error}") from None
         finally:
             counts.take(Said(machine.text()))
+    check_guest(counts)
     return counts
 
 
