@@ -6,7 +6,8 @@ memory the hostile VM has, and which attacks; guests/heartbeat has hart 0 to its
 with memcheck in it shares the other two harts with the hostile one. After a number of beats the
 hostile VM is stopped, and everything is looked at:
 
- - no beat has been missed, and the heart's hart has taken no interrupt for the others;
+ - no beat has been missed but for TURN_LIMIT below, and the heart's hart has taken no interrupt for
+   the others;
  - memcheck has found nothing wrong, and is still running;
  - the hypervisor has said nothing but what it says of the hostile VM's ends and starts, and of
    that no more than log_bound();
@@ -35,6 +36,12 @@ MODELS = ("rv64", "max", "rva23s64", "rv64,sstc=off", "max,sstc=off", "rv64,v=tr
 
 PERIOD_US = 10000
 BEATS_A_LINE = 10
+# Under -icount harts take turns, each of a third of the time to the machine's next timer, which is at
+# most 100 ms. QEMU lets hart 0 begin when a timer rings, but not if an interrupt for another hart
+# happens to end a turn at that moment: then both others have theirs first. That is rare, so it is
+# let pass once in 50 lines, and no lateness beyond it ever. In ticks of 100 ns.
+TURN_LIMIT = 2 * 1000000 // 3 + 1000
+
 LIVES_MS = (300, 1000, 4000)
 
 # hyp/log.h: lines that one VM's doings may cause at once; and then one a second.
@@ -111,9 +118,9 @@ class Said:
                 self.lines[match.group(1)].append(match.group(2))
 
     def beats(self):
-        """Of each line of the heart's: its number, the missed ones."""
+        """Of each line of the heart's: its number, the missed ones, the worst in ticks."""
         return [tuple(map(int, match.groups())) for line in self.lines["heart"]
-                if (match := re.match(r"beat (\d+): missed (\d+),", line))]
+                if (match := re.match(r"beat (\d+): missed (\d+), worst (\d+) ticks", line))]
 
 
 def check_sum(text):
@@ -172,12 +179,18 @@ def log_bound(seconds):
     return LOG_BURST + seconds + seconds // 2 + 2
 
 
-def check_said(said, setup, typed=False):
-    """What can be judged at any time. A key wakes an emulated hart in the middle of a turn, which
-    then may last for a third of 100 ms: from the first one on, a late beat tells nothing."""
-    for number, missed in said.beats():
-        if missed and setup.icount and not typed:
+def check_beats(beats):
+    late = [beat for beat in beats if beat[1]]
+    for number, missed, worst in late:
+        if worst > TURN_LIMIT or len(late) > 1 + len(beats) // 50:
             raise Finding(f"{missed} of the {BEATS_A_LINE} beats up to {number} were missed")
+
+
+def check_said(said, setup, typed=False):
+    """What can be judged at any time. A key wakes an emulated hart in the middle of a turn too: from
+    the first one on, a late beat tells nothing."""
+    if setup.icount and not typed:
+        check_beats(said.beats())
     about = [line for line in said.lines["hartwood"] if EXPECTED.match(line)]
     strange = [line for line in said.lines["hartwood"]
                if not EXPECTED.match(line) and not AT_START.match(line)]
