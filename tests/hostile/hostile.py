@@ -42,6 +42,7 @@ BEATS_A_LINE = 10
 # let pass once in 50 lines, and no lateness beyond it ever. In ticks of 100 ns.
 TURN_LIMIT = 2 * 1000000 // 3 + 1000
 
+LINES = 40  # of the heart's, before the hostile VM is stopped
 LIVES_MS = (300, 1000, 4000)
 
 # hyp/log.h: lines that one VM's doings may cause at once; and then one a second.
@@ -304,6 +305,13 @@ def replay(setup, options):
         words.append("ICOUNT=no")
     if options.cpu:
         words.append(f"CPU={options.cpu}")
+    more = ["--no-linux"] if options.no_linux else []
+    if options.lines != LINES:
+        more.append(f"--lines {options.lines}")
+    if options.kinds:
+        more.append("--kinds " + " ".join(options.kinds))
+    if more:
+        words.append(f"HOSTILE='{' '.join(more)}'")
     return " ".join(words)
 
 
@@ -311,7 +319,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--minutes", type=float, default=0, help="0: one seed")
-    parser.add_argument("--lines", type=int, default=40, help="of the heart's, 0.1 s each")
+    parser.add_argument("--lines", type=int, default=LINES, help="of the heart's, 0.1 s each")
     parser.add_argument("--cpu", help="one CPU model in place of those that seeds choose")
     parser.add_argument("--kinds", nargs="*", help="of: " + " ".join(KINDS))
     parser.add_argument("--no-icount", action="store_true")
