@@ -36,8 +36,8 @@ Q := $(if $(V),,@)
 # What a goal needs of the host, beyond the compiler.
 quiet_goals := help clean distclean format
 tool_groups := build \
-	$(if $(filter run debug bench trace test check soak audit-efficiency,$(MAKECMDGOALS)),run) \
-	$(if $(filter bench trace test check soak unit format-check audit-efficiency coverage fuzz%,$(MAKECMDGOALS)),test) \
+	$(if $(filter run debug bench trace test check soak hostile audit-efficiency,$(MAKECMDGOALS)),run) \
+	$(if $(filter bench trace test check soak hostile unit format-check audit-efficiency coverage fuzz%,$(MAKECMDGOALS)),test) \
 	$(if $(filter coverage,$(MAKECMDGOALS)),cover) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug)
 
@@ -59,9 +59,9 @@ include mk/firmware.mk
 include mk/guests.mk
 include mk/tests.mk
 include mk/fuzz.mk
-include mk/fuzzconf.mk
 include mk/count.mk
 include mk/coverage.mk
+include mk/hostile.mk
 
 # ---- running ---------------------------------------------------------------------------------
 

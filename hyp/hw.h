@@ -266,5 +266,8 @@ void hw_console_attach(const struct hw_console_client *client);
 void hw_console_resume_input(void);
 /* Asks for a writable() call when there is room. */
 void hw_console_want_writable(void);
+/* The line's interrupt goes to a hart of the mask of indexes, if one of them can have it: from the
+ * next one on, or the one after that. On any hart. */
+void hw_console_serve_on(u64 harts_allowed);
 /* True when the line has no interrupt: somebody must call hw_serve_pending() regularly. */
 bool hw_console_needs_polling(void);

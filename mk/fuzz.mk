@@ -31,6 +31,10 @@ $(fuzz)/obj/%.o: %.c $(fuzz)/flags
 	@echo "  FUZZCC $<"
 	$(Q)$(FUZZ_CC) $(fuzz_flags) $(fuzz_cover_of) -MMD -MP -c $< -o $@
 
+# Discovery is platform/'s, of which the host's library has nothing: its target compiles it itself
+# (tests/unit/discover_sources.h).
+$(fuzz)/obj/tests/fuzz/fuzz_discover.o: fuzz_cover_of = $(fuzz_cover)
+
 $(fuzz)/libhyp.a: $(fuzz_objects)
 	@rm -f $@
 	@ar rcs $@ $(fuzz_objects)

@@ -268,6 +268,17 @@ static void connect_console(void)
 	console_use_interrupt();
 }
 
+/* To the one of them that comes first. */
+void hw_console_serve_on(u64 harts_allowed)
+{
+	for (unsigned i = 0; i < machine.hart_count; i++) {
+		if (harts_allowed >> i & 1 && harts[i]->plic_context >= 0) {
+			plic_move(harts[i]->plic_context);
+			return;
+		}
+	}
+}
+
 static void init_plic(void)
 {
 	if (!found.has_plic)

@@ -208,7 +208,7 @@ static enum hw_interrupt serve_soft(void)
 
 static enum hw_interrupt serve_device(void)
 {
-	if (plic_serve())
+	if (plic_serve(hart_self()->plic_context))
 		return HW_INTERRUPT_DEVICE;
 	/* Nobody would ever lower it. */
 	csr_clear(sie, BIT(IRQ_S_EXT));

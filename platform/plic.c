@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The physical PLIC. Set up by the boot hart before any other runs; afterwards only the hart of the
- * connected context gets here, so nothing needs a lock.
+ * The physical PLIC. Set up by the boot hart before any other runs. Afterwards the hart of the
+ * connected context owns all of it but "wanted", which anybody may set: it is the owner who hands
+ * the source over, since nobody else can know that it has completed what it claimed.
  */
 #include "platform/plic.h"
 
@@ -18,9 +19,10 @@ static struct {
 	u64 base;
 	u32 source_count;
 	int context; /* the connected one, -1 for none */
+	int wanted;  /* the one that shall be connected; atomic */
 	u32 source;
 	void (*handler)(void);
-} plic = {.context = -1};
+} plic = {.context = -1, .wanted = -1};
 
 static u64 context_register(int context, u64 offset)
 {
@@ -40,26 +42,57 @@ void plic_init_context(int context)
 	mmio_write32(context_register(context, CONTEXT_THRESHOLD), 0);
 }
 
+static void let_through(int context, bool open)
+{
+	u64 enable = plic.base + PLIC_ENABLE_OFFSET(context) + plic.source / 32 * 4;
+	u32 bit = 1U << plic.source % 32;
+	u32 others = mmio_read32(enable) & ~bit;
+
+	mmio_write32(enable, open ? others | bit : others);
+}
+
 void plic_connect(int context, u32 source, void (*handler)(void))
 {
-	u64 enable = plic.base + PLIC_ENABLE_OFFSET(context) + source / 32 * 4;
-
 	plic.context = context;
+	plic.wanted = context;
 	plic.source = source;
 	plic.handler = handler;
 	mmio_write32(plic.base + PLIC_PRIORITY_OFFSET(source), 1);
-	mmio_write32(enable, mmio_read32(enable) | 1U << source % 32);
+	let_through(context, true);
 	/* A loader that claimed without completing would leave the source blocked. Completing what
 	 * is not claimed does nothing (PLIC specification, "Interrupt Completion"). */
 	mmio_write32(context_register(context, CONTEXT_CLAIM), source);
 }
 
-bool plic_serve(void)
+void plic_move(int context)
 {
-	if (plic.context < 0)
+	__atomic_store_n(&plic.wanted, context, __ATOMIC_RELAXED);
+}
+
+/* The new owner may be interrupted as soon as the source is open there, so that this hart must not
+ * touch anything after that. What it had claimed has been completed: where the source is closed
+ * that would be ignored, and the source stay blocked. */
+static void hand_over(int from)
+{
+	int to = __atomic_load_n(&plic.wanted, __ATOMIC_RELAXED);
+
+	if (to == from)
+		return;
+	let_through(from, false);
+	__atomic_store_n(&plic.context, to, __ATOMIC_RELEASE);
+	mmio_barrier();
+	/* Firmware that has started that hart since plic_init_context() may have shut it: OpenSBI
+	 * does. */
+	mmio_write32(context_register(to, CONTEXT_THRESHOLD), 0);
+	let_through(to, true);
+}
+
+bool plic_serve(int context)
+{
+	if (context < 0 || __atomic_load_n(&plic.context, __ATOMIC_ACQUIRE) < 0)
 		return false;
 
-	u64 claim = context_register(plic.context, CONTEXT_CLAIM);
+	u64 claim = context_register(context, CONTEXT_CLAIM);
 
 	for (unsigned i = 0; i < SERVE_MAX; i++) {
 		u32 source = mmio_read32(claim);
@@ -73,5 +106,7 @@ bool plic_serve(void)
 		mmio_barrier();
 		mmio_write32(claim, source);
 	}
+	if (__atomic_load_n(&plic.context, __ATOMIC_RELAXED) == context)
+		hand_over(context);
 	return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The physical PLIC (RISC-V Platform-Level Interrupt Controller specification). Only the operator's
- * serial port uses it, on the boot hart. */
+ * serial port uses it, on one hart at a time. */
 #pragma once
 
 #include "hyp/types.h"
@@ -28,6 +28,9 @@ void plic_init_context(int context);
 /* Lets the source through to the context, and has plic_serve() serve it there. */
 void plic_connect(int context, u32 source, void (*handler)(void));
 
-/* Claims and completes what is pending at the connected context. To be called on the hart that the
- * context belongs to. False if nothing is connected. */
-bool plic_serve(void);
+/* The source shall go to that context instead, from its next interrupt on. On any hart. */
+void plic_move(int context);
+
+/* Claims and completes what is pending at the context, on the hart that it belongs to. False if
+ * nothing is connected, or that is no context. */
+bool plic_serve(int context);

@@ -105,14 +105,16 @@ def image_source(name, path, kind="kernel", system="linux"):
             f'compression = "none"; data = /incbin/("{path}"); }};\n')
 
 
-def bundle_source(images, vms, slice_us=None, escape_key=None):
+def bundle_source(images, vms, slice_us=None, escape_key=None, show=None):
     """images and vms: lists of what image_source() and vm_source() give. The scheduler's slice is
-    in microseconds, the escape key a control character's code."""
+    in microseconds, the escape key a control character's code, show "one" or "all" VMs."""
     settings = ""
     if slice_us is not None:
         settings += f"scheduler {{ slice = <{slice_us}>; }};\n"
     if escape_key is not None:
         settings += f"console {{ escape-key = <{escape_key}>; }};\n"
+    if show is not None:
+        settings += f'console {{ show = "{show}"; }};\n'
     return ('/dts-v1/;\n/ {\ndescription = "test";\n' + settings + "images {\n" +
             "".join(images) + "};\nvms {\n" + "".join(vms) + "};\n};\n")
 

@@ -128,6 +128,14 @@ u64 boot_ram_end(void)
 	return ram_pair(0) + ram_pair(1);
 }
 
+u64 boot_random(void)
+{
+	u32 length;
+	const void *value = property("chosen", "rng-seed", &length);
+
+	return value && length >= 8 ? (u64)fdt_cell(value, 0) << 32 | fdt_cell(value, 1) : 0;
+}
+
 u32 boot_cpu_cell(const char *name, u32 otherwise)
 {
 	u32 length;

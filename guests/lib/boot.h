@@ -23,6 +23,9 @@ u64 boot_timebase(void);
 u64 boot_ram_start(void);
 u64 boot_ram_end(void);
 
+/* The first 64 bits of /chosen/rng-seed, 0 without one. */
+u64 boot_random(void);
+
 /* Does the first cpu node offer the extension? Name in lower case: "v", "sstc". */
 bool boot_isa_has(const char *extension);
 

@@ -196,6 +196,17 @@ static void set_weights(struct vm *vm)
 			(shares * WEIGHT_SCALE + vm->vcpu_count / 2) / vm->vcpu_count;
 }
 
+/* Whether they are idle makes no difference, or two harts could send the work to and fro. */
+static u64 harts_for_work(void)
+{
+	u64 open = sched.all & ~load_mask(&sched.dedicated);
+	u64 calm = open & ~load_mask(&sched.realtime);
+
+	if (calm)
+		return calm;
+	return open ? open : sched.all & -sched.all;
+}
+
 static enum status admit_locked(struct vm *vm, const char **reason)
 {
 	const struct sched_limits *limits = &vm->limits;
@@ -211,6 +222,9 @@ static enum status admit_locked(struct vm *vm, const char **reason)
 	count_users(limits, 1);
 	if (limits->dedicated)
 		__atomic_fetch_or(&sched.dedicated, limits->harts, __ATOMIC_SEQ_CST);
+	/* What others write to the console is no business of a hart that is promised to somebody.
+	 */
+	hw_console_serve_on(harts_for_work());
 	return STATUS_OK;
 }
 
@@ -245,6 +259,7 @@ void sched_release(struct vm *vm)
 	give_up_rt(vm);
 	if (vm->limits.dedicated)
 		__atomic_fetch_and(&sched.dedicated, ~vm->limits.harts, __ATOMIC_SEQ_CST);
+	hw_console_serve_on(harts_for_work());
 	lock_release(&book.lock);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		vm->vcpus[i]->sched.weight = 0;
@@ -296,17 +311,6 @@ u64 sched_count_active(const struct vcpu *vcpu, s32 change)
 bool sched_is_dedicated(unsigned hart)
 {
 	return in_mask(&sched.dedicated, hart);
-}
-
-/* Whether they are idle makes no difference, or two harts could send the work to and fro. */
-static u64 harts_for_work(void)
-{
-	u64 open = sched.all & ~load_mask(&sched.dedicated);
-	u64 calm = open & ~load_mask(&sched.realtime);
-
-	if (calm)
-		return calm;
-	return open ? open : sched.all & -sched.all;
 }
 
 bool sched_may_work(unsigned hart)

@@ -12,6 +12,7 @@ static struct {
 	pthread_mutex_t lock;
 	const struct hw_console_client *client;
 	bool polling;
+	u64 harts_allowed;  /* as hw_console_serve_on() was told last; 0: never */
 	bool input_stopped; /* after a short count, until hw_console_resume_input() */
 	bool want_writable;
 	unsigned resume_count;
@@ -113,6 +114,16 @@ unsigned fake_console_resume_count(void)
 void hw_console_want_writable(void)
 {
 	console.want_writable = true;
+}
+
+void hw_console_serve_on(u64 harts_allowed)
+{
+	__atomic_store_n(&console.harts_allowed, harts_allowed, __ATOMIC_RELAXED);
+}
+
+u64 fake_console_harts(void)
+{
+	return __atomic_load_n(&console.harts_allowed, __ATOMIC_RELAXED);
 }
 
 bool hw_console_needs_polling(void)

@@ -203,6 +203,8 @@ void fake_console_type(const char *bytes, size_t length);
 size_t fake_console_input_left(void);
 /* How often hw_console_resume_input() was called. On a machine each call may cost an interrupt. */
 unsigned fake_console_resume_count(void);
+/* What hw_console_serve_on() has been told last, 0 if nothing. */
+u64 fake_console_harts(void);
 
 /* ------------------------------------------------------------------------------------------------
  * Between the files of the fake.

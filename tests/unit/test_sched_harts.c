@@ -244,6 +244,20 @@ static void a_dedicated_hart_takes_no_tick(void **state)
 	assert_true(sched_trap_wfi(pcpu_get(1)));
 }
 
+static void the_console_is_served_on_no_hart_that_is_promised(void **state)
+{
+	(void)state;
+	sim_start(3, 1);
+	fake_set_hart(0);
+	struct sim_vcpu *own = sim_create((struct sched_limits){.harts = 1, .dedicated = true}, 1);
+
+	assert_int_equal(fake_console_harts(), 6);
+	sim_create((struct sched_limits){.rt_budget = 500, .rt_period = 1000, .harts = 2}, 1);
+	assert_int_equal(fake_console_harts(), 4);
+	sched_release(&own->vm);
+	assert_int_equal(fake_console_harts(), 5);
+}
+
 static void whoever_is_on_a_hart_leaves_when_it_becomes_a_vms_own(void **state)
 {
 	(void)state;
@@ -407,6 +421,7 @@ int main(void)
 		cmocka_unit_test(who_wakes_on_a_busy_hart_gets_an_idle_one),
 		cmocka_unit_test(who_wakes_often_waits_for_a_fraction_of_a_slice),
 		cmocka_unit_test(a_dedicated_hart_takes_no_tick),
+		cmocka_unit_test(the_console_is_served_on_no_hart_that_is_promised),
 		cmocka_unit_test(whoever_is_on_a_hart_leaves_when_it_becomes_a_vms_own),
 		cmocka_unit_test(promises_do_not_overlap),
 		cmocka_unit_test(a_harts_idle_time_is_what_its_vcpus_leave),
