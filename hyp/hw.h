@@ -204,6 +204,9 @@ void hw_save_fcsr(void *buffer);
 void hw_save_vector_csrs(void *buffer);
 size_t hw_vector_size(void); /* v0 to v31 and vstart, vcsr, vl, vtype, in bytes */
 
+/* Makes a buffer what a hart has after reset: zero, but for vtype, which is vill. */
+void hw_reset_vector(void *buffer);
+
 /* ------------------------------------------------------------------------------------------------
  * Time, other harts, and stopping.
  */
