@@ -57,13 +57,13 @@ static void load_csrs(const struct vcpu *vcpu)
 		hw_write_vstimecmp(csr->vstimecmp);
 	hw_write_hvip(csr->hvip);
 	hw_write_scounteren(csr->scounteren);
-	/* senvcfg and sstateen0 of the guest live in the registers that the host would use; with
-	 * Smstateen they, and what they open, trap from VS-mode unless hstateen0 lets them. */
-	if (hw_has(HW_FEATURE_SMSTATEEN)) {
-		hw_write_hstateen0(HSTATEEN0_SE0 | HSTATEEN0_ENVCFG);
-		hw_write_sstateen0(csr->sstateen0);
-	}
+	/* senvcfg of the guest lives in the register that the host would use; with Smstateen it
+	 * traps from VS-mode unless hstateen0 lets it. sstateen0 stays shut: nothing that it
+	 * governs is open, and Ssstateen is not promised. */
+	if (hw_has(HW_FEATURE_SMSTATEEN))
+		hw_write_hstateen0(HSTATEEN0_ENVCFG);
 	hw_write_senvcfg(csr->senvcfg);
+	hw_clear_unguarded();
 }
 
 /*
@@ -148,8 +148,6 @@ void vcpu_put(struct vcpu *vcpu)
 	csr->hvip = hw_read_hvip() & HVIP_VSSIP;
 	csr->scounteren = hw_read_scounteren();
 	csr->senvcfg = hw_read_senvcfg();
-	if (hw_has(HW_FEATURE_SMSTATEEN))
-		csr->sstateen0 = hw_read_sstateen0();
 	csr->hstatus = hw_read_hstatus();
 	csr->sstatus = hw_read_sstatus();
 	units_save(vcpu, csr->sstatus);
