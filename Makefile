@@ -57,6 +57,7 @@ FORCE:
 include mk/firmware.mk
 include mk/guests.mk
 include mk/tests.mk
+include mk/audit.mk
 include mk/fuzz.mk
 
 # ---- running ---------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ struct vs_csrs {
 	u64 senvcfg, scounteren; /* one register for host and guest: the H extension has no VS
 				  * counterparts of these */
 	u64 hstatus;		 /* SPV, SPVP */
-	u64 sstatus;		 /* SPP; FS and VS as the host tracks them */
+	u64 sstatus;		 /* SPP, SPELP; FS and VS as the host tracks them */
 };
 
 /* What the scheduler thinks of a vCPU. Guarded by the lock of its home hart's queues. */

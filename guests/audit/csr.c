@@ -236,7 +236,8 @@ void own_csr_find(void)
 		a[1] = 0;
 		if (got.done)
 			got = stub_run(&lots[csr % LOT].change[0], a);
-		own->writable = got.done ? (own->writable ^ got.a[2]) & ~unsafe_bits(csr) : 0;
+		own->writable = got.done ? own->writable ^ got.a[2] : 0;
+		own->unsafe = unsafe_bits(csr);
 		own_csr_count++;
 	}
 }

@@ -35,14 +35,15 @@ stub_enter_u:
 	load_arguments
 	sret
 
-/* void marker_call(id, time, cycle): an SBI call that fails, again and again, with numbers in a0 to
- * a3 that say what it is, until a debugger makes it succeed. */
+/* void marker_call(id, time, cycle, instret): an SBI call that fails, again and again, with numbers
+ * in a0 to a4 that say what it is, until a debugger makes it succeed. */
 	.globl	marker_call
 	.balign	4
 marker_call:
 	mv	t0, a0
 	mv	t1, a1
 	mv	t2, a2
+	mv	a4, a3
 1:	li	a0, 0x41554454
 	mv	a1, t0
 	mv	a2, t1

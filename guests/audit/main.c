@@ -3,16 +3,36 @@
 #include "tests.h"
 #include "wait.h"
 
+/* What the device tree promises, in lines "isa NAME NAME ...". */
+static void print_isa(void)
+{
+	struct text line = {.length = 0};
+	u32 length = 0;
+	const char *names = boot_isa_names(&length);
+
+	for (u32 at = 0; names && at < length; at += (u32)strlen(names + at) + 1) {
+		text_add(&line, " %s", names + at);
+		if (line.length > 100) {
+			print("isa%s\n", line.s);
+			line.length = 0;
+		}
+	}
+	print("isa%s\n", line.length ? line.s : "");
+}
+
 void audit_tables(void)
 {
 	bool brief = boot_has("brief");
 
+	print_isa();
 	print("audit: begin\n");
 	marker(1);
 	delay_us(boot_number("quiet", 0));
 	marker(2);
 	audit_initial();
 	for (enum context context = S_BARE; context < CONTEXT_COUNT; context++) {
+		if (boot_has("held-only"))
+			break;
 		if (brief && (context == S_PAGED || context == U_PAGED))
 			continue;
 		context_enter(context);

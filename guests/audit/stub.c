@@ -56,12 +56,26 @@ static void paging_on(void)
 	vm_on(root, 0);
 }
 
+/* The FP register that a table stores: nobody says what it holds after boot. */
+static void clear_f11(void)
+{
+	const u32 insn = 0xf20005d3; /* fmv.d.x f11, zero */
+	const u64 a[ARGUMENT_COUNT] = {0};
+	struct stub stub;
+
+	stub_begin();
+	stub = stub_add(&insn, 1);
+	stub_seal();
+	(void)stub_run(&stub, a);
+}
+
 void context_enter(enum context context)
 {
 	now = S_BARE;
 	environment(context == U_DENIED ? 0 : ~0ul);
 	context_set_fs(CONTEXT_INITIAL);
 	context_set_vs(CONTEXT_INITIAL);
+	clear_f11();
 	now = context;
 	if (now == S_PAGED || now == U_PAGED)
 		paging_on();

@@ -43,7 +43,7 @@ void context_leave(void);
 
 /* ---- stubs: a few instructions and an EBREAK, made at run time ---- */
 
-enum { X0 = 0, X_RA = 1, X_A0 = 10, X_A1, X_A2, X_A3, X_A4 };
+enum { X0 = 0, X_RA = 1, X_A0 = 10, X_A1, X_A2, X_A3, X_A4, X_A5 };
 
 struct stub {
 	u32 at;	 /* offset of its first instruction */
@@ -121,12 +121,12 @@ void run_watch(void);
 #define MARKER_HELD 0x1000
 void marker(u64 id);
 
-/* The CSRs that S-mode can read and whose value stays by itself, and what can be written to
- * each; writable bits that it is not safe to change for long are left out. */
+/* The CSRs that S-mode can read and whose value stays by itself, what can be written to each, and
+ * what of that it is not safe to change for long. */
 struct own_csr {
 	u32 number;
 	u64 value;
-	u64 writable;
+	u64 writable, unsafe;
 };
 #define OWN_CSR_MAX 128
 extern struct own_csr own_csrs[OWN_CSR_MAX];

@@ -15,12 +15,12 @@ static void put_own_values(void)
 		struct own_csr *own = &own_csrs[i];
 		const u32 insn = insn_csr(CSRRW, X0, own->number, X_A0);
 		u64 pattern = 0x9669a55a3cc3f00f * (own->number | 1);
-		const u64 a[ARGUMENT_COUNT] = {(own->value & ~own->writable) |
-					       (pattern & own->writable)};
+		u64 bits = own->writable & ~own->unsafe;
+		const u64 a[ARGUMENT_COUNT] = {(own->value & ~bits) | (pattern & bits)};
 		struct stub stub;
 
 		/* An interrupt that could be taken would be. */
-		if (!own->writable || own->number == 0x104)
+		if (!bits || own->number == 0x104)
 			continue;
 		stub_begin();
 		stub = stub_add(&insn, 1);
@@ -75,13 +75,15 @@ void run_watch(void)
 	build_reader();
 	read_all(base);
 	for (u32 i = 0; i < own_csr_count; i++)
-		kept += own_csrs[i].writable != 0;
+		kept += (own_csrs[i].writable & ~own_csrs[i].unsafe) != 0;
 	do {
 		read_all(seen);
 		if (memcmp(seen, base, own_csr_count * sizeof(seen[0])) != 0)
 			compare();
 		rounds++;
 	} while (rounds % 1024 != 0 || !key_typed());
+	for (u32 i = 0; i < own_csr_count; i++)
+		print("watched %x %lx\n", own_csrs[i].number, base[i]);
 	print("watch: %u CSRs, %u of them written, %lu rounds\n", own_csr_count, kept, rounds);
 	context_leave();
 }

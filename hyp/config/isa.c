@@ -10,7 +10,7 @@
  * - h and all sh*: there is no nested virtualisation.
  * - zihpm, sscofpmf: hcounteren gives no hpmcounter, the overflow interrupt is not virtualised.
  * - zkr, and zk, which contains it: the seed CSR needs mseccfg.SSEED.
- * - zicfilp, zicfiss: henvcfg.LPE and SSE stay clear (Unprivileged ISA, "Control-flow Integrity").
+ * - zicfiss: henvcfg.SSE stays clear (Unprivileged ISA, "Control-flow Integrity").
  * - smnpm, which would be henvcfg.PMM: that stays clear (Privileged ISA, "Pointer Masking
  *   Extensions").
  * - ssdbltrp: henvcfg.DTE stays clear.
@@ -71,6 +71,9 @@ static const struct isa_entry isa_entries[] = {
 	{"ziccif", 0, 0, 0},
 	{"zicclsm", 0, 0, 0},
 	{"ziccrse", 0, 0, 0},
+	/* VU-mode's landing pads are senvcfg.LPE's alone. Those of VS-mode are off, as where
+	 * firmware leaves menvcfg.LPE clear: henvcfg.LPE is. */
+	{"zicfilp", 0, 0, 0},
 	/* hcounteren.CY, TM and IR are set; time runs htimedelta ahead. */
 	{"zicntr", 0, 0, 0},
 	{"zicond", 0, 0, 0},

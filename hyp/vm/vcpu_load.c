@@ -123,10 +123,10 @@ void vcpu_load(struct vcpu *vcpu)
 		__atomic_store_n(&pcpu->loaded, vcpu, __ATOMIC_RELEASE);
 	}
 	u64 units = units_load(vcpu);
-	u64 sstatus = hw_read_sstatus() & ~(SSTATUS_FS | SSTATUS_VS | SSTATUS_SPP);
+	u64 sstatus = hw_read_sstatus() & ~(SSTATUS_FS | SSTATUS_VS | SSTATUS_SPP | SSTATUS_SPELP);
 
 	hw_write_hstatus(vcpu->csr.hstatus);
-	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & SSTATUS_SPP) | units);
+	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & (SSTATUS_SPP | SSTATUS_SPELP)) | units);
 	vcpu_set_wfi_trap(sched_trap_wfi(pcpu));
 	vcpu_sync_irq(vcpu);
 }

@@ -57,7 +57,7 @@ class Markers:
     def _next(self, gdb):
         while True:
             gdb.run_to(self.address)
-            got = gdb.read(["a0", "a1", "a2", "a3"])
+            got = gdb.read(["a0", "a1", "a2", "a3", "a4"])
             if got["a0"] == MARKER:
                 return got
 
@@ -69,7 +69,8 @@ class Markers:
             values = gdb.read(self.numbers)
             if len(self.numbers) == 0x1000:
                 self.numbers = [number for number, value in values.items() if value is not None]
-            values.update(guest_time=got["a2"], guest_cycle=got["a3"])
+            values.update(guest_time=got["a2"], guest_cycle=got["a3"],
+                          guest_instret=got["a4"])
             self.at[got["a1"]] = values
             gdb.write("a6", 0)
             if got["a1"] == last:
@@ -83,7 +84,7 @@ class Hartwood:
     def __init__(self, model, name, words=""):
         bundle = hartwood.bundle_of(hartwood.LOGS / f"{name}.dtb", [
             {"name": "audit", "guest": "audit", "memory": 64 << 20,
-             "bootargs": f"tables markers quiet=5000 hold=12000 {words}".rstrip(), "shares": 1000},
+             "bootargs": f"tables markers quiet=5000 hold=25000 {words}".rstrip(), "shares": 1000},
             {"name": "watch", "guest": "audit", "memory": 64 << 20, "bootargs": "watch"},
         ], slice_us=1000)
         path = socket_path(hartwood.LOGS, name)
@@ -102,5 +103,7 @@ class Hartwood:
             machine.wait_end(60)
             self.text = machine.text()
         path.unlink(missing_ok=True)
+        self.watched_values = {int(number, 16): int(value, 16) for number, value in
+                               re.findall(r"^watched (\S+) (\S+?)\r?$", self.text, re.M)}
         self.watch_saw = re.findall(r"^watch: (\S+ was \S+ and is \S+)\r?$", self.text, re.M)
         assert re.search(r"^audit: held, \d+ changed", self.text, re.M), "the audit held nothing"

@@ -40,7 +40,7 @@ static u64 envcfg_fields(void)
 void fake_csrs_reset(const struct fake_options *options)
 {
 	u64 sstatus_fields = SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR |
-			     if_feature(HW_FEATURE_F, SSTATUS_FS) |
+			     SSTATUS_SPELP | if_feature(HW_FEATURE_F, SSTATUS_FS) |
 			     if_feature(HW_FEATURE_V, SSTATUS_VS);
 
 	hgatp_reject = options->hgatp_reject;

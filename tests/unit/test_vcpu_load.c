@@ -326,6 +326,20 @@ static void the_guest_is_entered_in_vs_mode_where_it_left(void **state)
 	assert_int_equal(hw_read_sstatus() & SSTATUS_SPP, 0);
 }
 
+/* The trap that ended its turn came between a jump and its target. */
+static void an_expected_landing_pad_waits_for_the_vcpu_that_expects_it(void **state)
+{
+	(void)state;
+	vcpu_load(a);
+	hw_write_sstatus((hw_read_sstatus() | SSTATUS_SPELP) & ~SSTATUS_SPP);
+	vcpu_put(a);
+	vcpu_load(stranger);
+	assert_int_equal(hw_read_sstatus() & SSTATUS_SPELP, 0);
+	vcpu_put(stranger);
+	vcpu_load(a);
+	assert_int_equal(hw_read_sstatus() & (SSTATUS_SPELP | SSTATUS_SPP), SSTATUS_SPELP);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Interrupts.
  */
@@ -465,6 +479,8 @@ int main(void)
 		cmocka_unit_test_setup(the_tables_are_those_of_the_vm, setup),
 		cmocka_unit_test_setup(a_guest_is_given_what_all_harts_can_do, setup),
 		cmocka_unit_test_setup(with_smstateen_senvcfg_is_open_to_the_guest_and_nothing_else,
+				       setup),
+		cmocka_unit_test_setup(an_expected_landing_pad_waits_for_the_vcpu_that_expects_it,
 				       setup),
 		cmocka_unit_test_setup(unguarded_state_is_cleared_for_the_next_vcpu, setup),
 		cmocka_unit_test_setup(the_guest_is_entered_in_vs_mode_where_it_left, setup),
