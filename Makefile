@@ -36,8 +36,8 @@ Q := $(if $(V),,@)
 # What a goal needs of the host, beyond the compiler.
 quiet_goals := help clean distclean format
 tool_groups := build \
-	$(if $(filter run debug bench trace test check soak,$(MAKECMDGOALS)),run) \
-	$(if $(filter bench trace test check soak unit format-check,$(MAKECMDGOALS)),test) \
+	$(if $(filter run debug bench trace test check soak audit,$(MAKECMDGOALS)),run) \
+	$(if $(filter bench trace test check soak audit unit format-check,$(MAKECMDGOALS)),test) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug)
 
 # Included, so that make puts the tools in place before it looks at anything else. It is checked

@@ -208,6 +208,8 @@ static u64 unsafe_bits(u32 csr)
 	case 0x180: /* satp */
 	case 0x144: /* sip: the hypervisor and the machine change it */
 		return ~0ul;
+	case 0x00a: /* vxrm has two bits; QEMU 10 keeps more until the vCPU leaves the hart */
+		return ~3ul;
 	default:
 		return 0;
 	}

@@ -14,8 +14,9 @@ class Rule:
     """An entry of host.toml."""
 
     def __init__(self, entry):
-        assert set(entry) <= {"csrs", "bits", "owner", "reason"}, entry
+        assert set(entry) <= {"csrs", "bits", "owner", "reason", "sometimes"}, entry
         self.names, self.owner, self.reason = entry["csrs"], entry["owner"], entry["reason"]
+        self.sometimes = entry.get("sometimes", False)
         self.bits = entry.get("bits", ALL)
         self.numbers = {csrs.NUMBERS[name] for name in self.names}
 
