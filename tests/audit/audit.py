@@ -86,7 +86,9 @@ def main():
     lines, failures = [], [line for result in results.values() for line in result.failures()]
     lines += report.equivalence(results) + ["", ""] + report.resource_control(results) + ["", ""]
     if not arguments.brief:
-        lines += report.literature(results) + [""] + report.verdict(results) + ["", ""]
+        verdict, unknown = report.verdict(results)
+        failures += unknown
+        lines += report.literature(results) + [""] + verdict + ["", ""]
     efficiency, missed = report.efficiency(OUTPUT / "efficiency.json")
     failures += missed
     if set(arguments.models) == set(run.MODELS):

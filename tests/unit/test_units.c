@@ -97,8 +97,8 @@ static void assert_fp(u8 value)
 	assert_all(fake_fp(hw_hart_index()), HW_FP_SIZE, value);
 }
 
-/* Nobody writes 0. It stands for the state after reset: zero, but that vtype, the fourth of the CSRs
- * before the registers, is vill. */
+/* Nobody writes 0. It stands for the state after reset: zero, but that vtype, the fourth of the
+ * CSRs before the registers, is vill. */
 static void assert_vector(u8 value)
 {
 	const u8 *vector = fake_vector(hw_hart_index());
