@@ -25,11 +25,12 @@ void audit_tables(void)
 	bool brief = boot_has("brief");
 
 	print_isa();
+	audit_initial();
+	marker_rest(boot_number("rest", 0));
 	print("audit: begin\n");
 	marker(1);
 	delay_us(boot_number("quiet", 0));
 	marker(2);
-	audit_initial();
 	for (enum context context = S_BARE; context < CONTEXT_COUNT; context++) {
 		if (boot_has("held-only"))
 			break;

@@ -7,6 +7,7 @@
  * host is as the guest has left it, and changes a2 to let the guest go on.
  */
 #include "tests.h"
+#include "timer.h"
 #include "wait.h"
 
 void marker_call(u64 id, u64 time, u64 cycle, u64 instret);
@@ -21,6 +22,21 @@ void marker(u64 id)
 		return;
 	now = time_now();
 	marker_call(id, now, csr_read(cycle), csr_read(instret));
+}
+
+/* Leaves the hart to others for so long. */
+void marker_rest(u64 us)
+{
+	u64 end = time_now() + ticks_from_us(us);
+
+	if (!us)
+		return;
+	timer_set(end);
+	csr_write(sie, (u64)SIP_STIP);
+	while (time_now() < end)
+		wfi();
+	csr_write(sie, 0ul);
+	timer_off();
 }
 
 /* A marker while a CSR has the value, all in one stub: no trap comes between, whose handler might

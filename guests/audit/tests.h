@@ -120,6 +120,7 @@ void run_watch(void);
 /* marker.c: with "markers" in the boot arguments, stops until a debugger has seen it. */
 #define MARKER_HELD 0x1000
 void marker(u64 id);
+void marker_rest(u64 us);
 
 /* The CSRs that S-mode can read and whose value stays by itself, what can be written to each, and
  * what of that it is not safe to change for long. */

@@ -74,6 +74,7 @@ void run_watch(void)
 	put_own_values();
 	build_reader();
 	read_all(base);
+	print("watch: ready\n");
 	for (u32 i = 0; i < own_csr_count; i++)
 		kept += (own_csrs[i].writable & ~own_csrs[i].unsafe) != 0;
 	do {

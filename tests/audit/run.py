@@ -81,22 +81,26 @@ class Markers:
 class Hartwood:
     """A run under Hartwood: text, markers, what the second VM saw, and the guest's extensions."""
 
-    def __init__(self, model, name, words=""):
+    def __init__(self, model, name, words="", shares=1000):
+        """shares: of the audit, against 100 of the VM that watches."""
         bundle = hartwood.bundle_of(hartwood.LOGS / f"{name}.dtb", [
-            {"name": "audit", "guest": "audit", "memory": 64 << 20,
-             "bootargs": f"tables markers quiet=5000 hold=25000 {words}".rstrip(), "shares": 1000},
             {"name": "watch", "guest": "audit", "memory": 64 << 20, "bootargs": "watch"},
+            {"name": "audit", "guest": "audit", "memory": 64 << 20, "shares": shares,
+             "bootargs": f"tables markers rest=1000000 quiet=5000 hold=25000 {words}".rstrip()},
         ], slice_us=1000)
         path = socket_path(hartwood.LOGS, name)
         self.markers = Markers()
         with hartwood.Machine(name, bundle=bundle, smp=1, mem="512M", cpu=model, lifetime=LIFETIME,
                               args=["-gdb", f"unix:{path},server=on,wait=off"]) as machine:
+            # The first marker waits for the debugger, whenever the other one is ready.
+            machine.expect_exact("watch: ready", LIFETIME)
+            machine.focus("1", "audit")
             machine.expect_exact("audit: begin", LIFETIME)
             self.markers.collect(path, QUIET)
             machine.expect_exact("audit: tables done", LIFETIME)
             self.markers.collect(path, LAST)
             machine.expect(r"done \d+ \d+", LIFETIME)
-            machine.focus("1", "watch")
+            machine.focus("0", "watch")
             machine.send("x")
             seen = machine.expect(r"watch: (\d+) CSRs, (\d+) of them written, (\d+) rounds", 60)
             self.watched, self.written, self.rounds = (int(seen.group(n)) for n in (1, 2, 3))
