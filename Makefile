@@ -35,9 +35,10 @@ Q := $(if $(V),,@)
 
 # What a goal needs of the host, beyond the compiler.
 quiet_goals := help clean distclean format
+goals_on_qemu := bench trace test check soak hostile audit audit-efficiency
 tool_groups := build \
-	$(if $(filter run debug bench trace test check soak hostile audit-efficiency,$(MAKECMDGOALS)),run) \
-	$(if $(filter bench trace test check soak hostile unit format-check audit-efficiency coverage fuzz%,$(MAKECMDGOALS)),test) \
+	$(if $(filter run debug $(goals_on_qemu),$(MAKECMDGOALS)),run) \
+	$(if $(filter unit format-check coverage fuzz% $(goals_on_qemu),$(MAKECMDGOALS)),test) \
 	$(if $(filter coverage,$(MAKECMDGOALS)),cover) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug)
 
@@ -58,6 +59,7 @@ FORCE:
 include mk/firmware.mk
 include mk/guests.mk
 include mk/tests.mk
+include mk/audit.mk
 include mk/fuzz.mk
 include mk/count.mk
 include mk/coverage.mk

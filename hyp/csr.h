@@ -15,6 +15,7 @@
 #define SSTATUS_XS     (3ULL << 15)
 #define SSTATUS_SUM    (1ULL << 18)
 #define SSTATUS_MXR    (1ULL << 19)
+#define SSTATUS_SPELP  (1ULL << 23)
 #define SSTATUS_UXL    (3ULL << 32)
 #define SSTATUS_UXL_64 (2ULL << 32)
 #define SSTATUS_SD     (1ULL << 63)

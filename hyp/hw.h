@@ -111,7 +111,6 @@ unsigned hw_hart_index(void);
 	X(henvcfg)                              \
 	X(hcounteren)                           \
 	X(hstateen0) /* HW_FEATURE_SMSTATEEN */ \
-	X(sstateen0) /* HW_FEATURE_SMSTATEEN */ \
 	X(senvcfg)                              \
 	X(scounteren)                           \
 	X(sstatus)                              \
@@ -187,6 +186,11 @@ void hw_fence_i(void);
 /* Gives up the reservation that an LR has made on this hart, whoever executed it. */
 void hw_drop_reservation(void);
 
+/* Clears CSRs of this hart that VS-mode can use although nobody was promised them, because the hart
+ * has no means to keep it from that (Privileged ISA, "Smstateen/Ssstateen": without these, state
+ * that is not switched is a channel between guests). */
+void hw_clear_unguarded(void);
+
 /* ------------------------------------------------------------------------------------------------
  * Floating-point and vector registers. The unit must be on in sstatus. The buffers are laid out
  * as the implementation likes; sizes are HW_FP_SIZE and hw_vector_size().
@@ -203,6 +207,9 @@ void hw_restore_vector(const void *buffer);
 void hw_save_fcsr(void *buffer);
 void hw_save_vector_csrs(void *buffer);
 size_t hw_vector_size(void); /* v0 to v31 and vstart, vcsr, vl, vtype, in bytes */
+
+/* Makes a buffer what a hart has after reset: zero, but for vtype, which is vill. */
+void hw_reset_vector(void *buffer);
 
 /* ------------------------------------------------------------------------------------------------
  * Time, other harts, and stopping.

@@ -26,12 +26,12 @@ struct guest_memory;
  * of their fields say how the guest is to be entered. */
 struct vs_csrs {
 	u64 vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp;
-	u64 vstimecmp; /* with Sstc */
-	u64 hvip;      /* VSSIP only: the other two are levels, kept in irq_level */
-	u64 senvcfg, scounteren, sstateen0; /* one register for host and guest: the H extension
-					     * has no VS counterparts of these */
-	u64 hstatus;			    /* SPV, SPVP */
-	u64 sstatus;			    /* SPP; FS and VS as the host tracks them */
+	u64 vstimecmp;		 /* with Sstc */
+	u64 hvip;		 /* VSSIP only: the other two are levels, kept in irq_level */
+	u64 senvcfg, scounteren; /* one register for host and guest: the H extension has no VS
+				  * counterparts of these */
+	u64 hstatus;		 /* SPV, SPVP */
+	u64 sstatus;		 /* SPP, SPELP; FS and VS as the host tracks them */
 };
 
 /* What the scheduler thinks of a vCPU. Guarded by the lock of its home hart's queues. */

@@ -8,19 +8,27 @@
 #include "hyp/csr.h"
 #include "hyp/types.h"
 
-#define csr_read(name)                                              \
-	({                                                          \
-		u64 value_;                                         \
-		__asm__ volatile("csrr %0, " #name : "=r"(value_)); \
-		value_;                                             \
+#define CSR_TEXT(name) #name
+#define csr_read(name)                                                       \
+	({                                                                   \
+		u64 value_;                                                  \
+		__asm__ volatile("csrr %0, " CSR_TEXT(name) : "=r"(value_)); \
+		value_;                                                      \
 	})
 
 /* Clobbers memory: what a CSR write changes may decide how the next access behaves. */
 #define csr_write(name, value) \
-	__asm__ volatile("csrw " #name ", %z0" : : "rJ"((u64)(value)) : "memory")
+	__asm__ volatile("csrw " CSR_TEXT(name) ", %z0" : : "rJ"((u64)(value)) : "memory")
 #define csr_set(name, bits) __asm__ volatile("csrs " #name ", %z0" : : "rJ"((u64)(bits)) : "memory")
 #define csr_clear(name, bits) \
 	__asm__ volatile("csrc " #name ", %z0" : : "rJ"((u64)(bits)) : "memory")
+
+/* As text for the assembler, which has no names for some of these. */
+#define CSR_JVT	       0x017
+#define CSR_SCTRSTATUS 0x14f
+#define CSR_VSCTRCTL   0x24e
+#define CSR_VSISELECT  0x250
+#define CSR_SCONTEXT   0x5a8
 
 /* Privileged ISA, "Supervisor Memory-Management Fence Instruction". */
 #define sfence_vma_all() __asm__ volatile("sfence.vma" : : : "memory")
@@ -47,7 +55,7 @@ void probe_vector(void);
 #define csr_try_read(name, pointer)                                              \
 	({                                                                       \
 		u64 result_, value_ = 0;                                         \
-		__asm__ volatile(PROBE_TEXT("csrr %[value], " #name)             \
+		__asm__ volatile(PROBE_TEXT("csrr %[value], " CSR_TEXT(name))    \
 				 : [result] "=r"(result_), [value] "+&r"(value_) \
 				 : [vector] "r"(probe_vector)                    \
 				 : "t0", "t1", "memory");                        \
@@ -58,7 +66,7 @@ void probe_vector(void);
 #define csr_try_write(name, new_value)                                                       \
 	({                                                                                   \
 		u64 result_;                                                                 \
-		__asm__ volatile(PROBE_TEXT("csrw " #name ", %[value]")                      \
+		__asm__ volatile(PROBE_TEXT("csrw " CSR_TEXT(name) ", %[value]")             \
 				 : [result] "=&r"(result_)                                   \
 				 : [value] "r"((u64)(new_value)), [vector] "r"(probe_vector) \
 				 : "t0", "t1", "memory");                                    \

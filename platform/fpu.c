@@ -3,6 +3,8 @@
  * the harts. Owns nothing. */
 #include "hyp/hw.h"
 
+#include <string.h>
+
 void fpu_save_d(void *buffer);
 void fpu_restore_d(const void *buffer);
 void fpu_save_f(void *buffer);
@@ -14,6 +16,7 @@ void fpu_restore_vector(const void *buffer);
 
 /* vstart, vcsr, vl and vtype stand before the registers. */
 #define VECTOR_CSRS_SIZE (4 * 8)
+#define VECTOR_VTYPE	 3
 #define VECTOR_REGISTERS 32
 
 void hw_save_fp(void *buffer)
@@ -50,6 +53,16 @@ void hw_save_fcsr(void *buffer)
 void hw_save_vector_csrs(void *buffer)
 {
 	fpu_save_vector_csrs(buffer);
+}
+
+/* Until a VSETVL every vector instruction that depends on vtype is illegal (Unprivileged ISA,
+ * "State of Vector Extension at Reset"). */
+void hw_reset_vector(void *buffer)
+{
+	u64 *csrs = buffer;
+
+	memset(buffer, 0, hw_vector_size());
+	csrs[VECTOR_VTYPE] = BIT(63);
 }
 
 size_t hw_vector_size(void)

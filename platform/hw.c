@@ -77,6 +77,26 @@ void hw_zero_pages(void *page_aligned, size_t size)
 		flush_blocks(at, at + size, machine.cbom_block_size);
 }
 
+void hw_clear_unguarded(void)
+{
+	u32 unguarded = hart_self()->probe.unguarded;
+
+	if (LIKELY(unguarded == 0))
+		return;
+	if ((unguarded & UNGUARDED_JVT) != 0)
+		csr_write(CSR_JVT, 0);
+	if ((unguarded & UNGUARDED_CONTEXT) != 0)
+		csr_write(CSR_SCONTEXT, 0);
+	if ((unguarded & UNGUARDED_VSISELECT) != 0)
+		csr_write(CSR_VSISELECT, 0);
+	if ((unguarded & UNGUARDED_CTR) != 0) {
+		csr_write(CSR_VSCTRCTL, 0);
+		csr_write(CSR_SCTRSTATUS, 0);
+		/* SCTRCLR: all entries, whatever sctrdepth is. */
+		__asm__ volatile(".4byte 0x10400073" : : : "memory");
+	}
+}
+
 /* In firmware/probe.S. */
 u64 probe_fetch_guest(u64 address, u64 *halfword);
 u64 probe_load_guest(u64 address, u64 *word);

@@ -214,6 +214,24 @@ static void probe_delegation(struct probe_result *result)
 	result->hideleg = csr_read(hideleg);
 }
 
+static u32 probe_unguarded(u32 features)
+{
+	u32 unguarded = 0;
+	u64 value;
+
+	if ((features & HW_FEATURE_SMSTATEEN) != 0)
+		return 0;
+	if (csr_try_write(CSR_JVT, 0))
+		unguarded |= UNGUARDED_JVT;
+	if (csr_try_write(CSR_SCONTEXT, 0))
+		unguarded |= UNGUARDED_CONTEXT;
+	if (csr_try_write(CSR_VSISELECT, 0))
+		unguarded |= UNGUARDED_VSISELECT;
+	if (csr_try_read(CSR_SCTRSTATUS, &value) && csr_try_write(CSR_VSCTRCTL, 0))
+		unguarded |= UNGUARDED_CTR;
+	return unguarded;
+}
+
 const char *probe_hart(u32 named, struct probe_result *result)
 {
 	u64 value;
@@ -242,5 +260,6 @@ const char *probe_hart(u32 named, struct probe_result *result)
 		result->features |= HW_FEATURE_SVINVAL;
 	if (has_svnapot())
 		result->features |= HW_FEATURE_SVNAPOT;
+	result->unguarded = probe_unguarded(result->features);
 	return NULL;
 }

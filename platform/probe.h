@@ -15,8 +15,17 @@
 /* Its cache blocks are larger than a page, so that trying them could hit anything. */
 #define PROBE_NAMED_LARGE_BLOCKS (1U << 30)
 
+/* What VS-mode has for want of Smstateen, whether or not somebody wants it to. */
+enum probe_unguarded {
+	UNGUARDED_JVT = 1 << 0,	      /* Zcmt */
+	UNGUARDED_CONTEXT = 1 << 1,   /* Sdtrig: scontext */
+	UNGUARDED_VSISELECT = 1 << 2, /* Ssaia, Sscsrind */
+	UNGUARDED_CTR = 1 << 3,	      /* Ssctr: its records are those of all modes */
+};
+
 struct probe_result {
-	u32 features; /* enum hw_feature */
+	u32 features;  /* enum hw_feature */
+	u32 unguarded; /* enum probe_unguarded */
 	unsigned gstage_modes;
 	unsigned vs_modes; /* bit per value of vsatp.MODE that it took */
 	unsigned vmid_bits;

@@ -177,6 +177,11 @@ static bool isa_string_has(const char *isa, const char *text)
 	return false;
 }
 
+const char *boot_isa_names(u32 *length)
+{
+	return property("cpus/cpu", "riscv,isa-extensions", length);
+}
+
 bool boot_isa_has(const char *extension)
 {
 	u32 length;

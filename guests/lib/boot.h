@@ -29,6 +29,9 @@ u64 boot_random(void);
 /* Does the first cpu node offer the extension? Name in lower case: "v", "sstc". */
 bool boot_isa_has(const char *extension);
 
+/* Their names one after the other, NUL-terminated; NULL where there is no such list. */
+const char *boot_isa_names(u32 *length);
+
 /* A cell of the first cpu node, or the default. */
 u32 boot_cpu_cell(const char *property, u32 otherwise);
 

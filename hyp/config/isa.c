@@ -10,13 +10,15 @@
  * - h and all sh*: there is no nested virtualisation.
  * - zihpm, sscofpmf: hcounteren gives no hpmcounter, the overflow interrupt is not virtualised.
  * - zkr, and zk, which contains it: the seed CSR needs mseccfg.SSEED.
- * - zicfilp, zicfiss: henvcfg.LPE and SSE stay clear (Unprivileged ISA, "Control-flow Integrity").
- * - ssnpm, supm: henvcfg.PMM stays clear (Privileged ISA, "Pointer Masking Extensions").
+ * - zicfiss: henvcfg.SSE stays clear (Unprivileged ISA, "Control-flow Integrity").
+ * - smnpm, which would be henvcfg.PMM: that stays clear (Privileged ISA, "Pointer Masking
+ *   Extensions").
  * - ssdbltrp: henvcfg.DTE stays clear.
- * - zcmt, and zce, which contains it: the jvt CSR is behind hstateen0.JVT.
+ * - zcmt, and zce, which contains it: the jvt CSR is behind hstateen0.JVT, or cleared when a vCPU
+ * is loaded.
  * - zfinx and relatives: fcsr is behind hstateen0.FCSR, and no FS tells when it is dirty.
  * - smaia, ssaia, sscsrind, ssccfg, ssctr, ssqosid, sdtrig: CSRs that are not switched.
- * - ssstateen: hstateen is the hypervisor's business.
+ * - ssstateen: hstateen0.SE0 stays clear.
  * - all other sm*, all x*: machine mode; custom state.
  */
 #include "hyp/config/isa.h"
@@ -69,6 +71,9 @@ static const struct isa_entry isa_entries[] = {
 	{"ziccif", 0, 0, 0},
 	{"zicclsm", 0, 0, 0},
 	{"ziccrse", 0, 0, 0},
+	/* VU-mode's landing pads are senvcfg.LPE's alone. Those of VS-mode are off, as where
+	 * firmware leaves menvcfg.LPE clear: henvcfg.LPE is. */
+	{"zicfilp", 0, 0, 0},
 	/* hcounteren.CY, TM and IR are set; time runs htimedelta ahead. */
 	{"zicntr", 0, 0, 0},
 	{"zicond", 0, 0, 0},
@@ -159,12 +164,16 @@ static const struct isa_entry isa_entries[] = {
 	{"ssccptr", 0, 0, 0},
 	/* There is no vscounteren: the guest has the real scounteren. */
 	{"sscounterenw", 0, 0, 0},
+	/* A guest masks the pointers of its U-mode by senvcfg, which is switched; no control bit
+	 * stands between. */
+	{"ssnpm", 0, 0, 0},
 	{"sstc", HW_FEATURE_SSTC, 0, 0},
 	/* What a guest takes for stval and stvec are vstval and vstvec. The exceptions that exit/
 	 * injects fill vstval likewise. */
 	{"sstvala", 0, 0, PROMISE_VSTVAL},
 	{"sstvecd", 0, 0, PROMISE_VSTVEC},
 	{"ssu64xl", 0, 0, 0},
+	{"supm", 0, 0, 0},
 
 	/* henvcfg.ADUE is set where it can be, and then the hart "behaves as though the Svade
 	 * extension were not implemented" for VS-stage translation. */

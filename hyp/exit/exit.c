@@ -138,8 +138,7 @@ static NOINLINE u32 fetch_instruction(struct vcpu *vcpu)
 
 static NOINLINE bool virtual_instruction(struct vcpu *vcpu)
 {
-	u64 stval = hw_read_stval();
-	u64 insn = stval;
+	u64 insn = hw_read_stval();
 
 	/* stval has the instruction, or zero on harts that do not give it. It is zero after that if
 	 * the guest changed its tables while the trap was on its way: let it execute what is there
@@ -167,8 +166,9 @@ static NOINLINE bool virtual_instruction(struct vcpu *vcpu)
 		vcpu->leave = 1;
 		return false;
 	}
-	/* On the machine the guest believes in, without H, this is an illegal instruction. */
-	inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, stval);
+	/* On the machine the guest believes in, without H, this is an illegal instruction; if that
+	 * machine promises Sstvala, its stval has the instruction even where ours was zero. */
+	inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, insn);
 	return true;
 }
 

@@ -85,7 +85,7 @@ void units_reset(struct vcpu *vcpu)
 {
 	memset(vcpu->fp, 0, sizeof(vcpu->fp));
 	if (vcpu->vector)
-		memset(vcpu->vector, 0, hw_vector_size());
+		hw_reset_vector(vcpu->vector);
 	vcpu->fp_hart = -1;
 	vcpu->vector_hart = -1;
 }

@@ -57,13 +57,13 @@ static void load_csrs(const struct vcpu *vcpu)
 		hw_write_vstimecmp(csr->vstimecmp);
 	hw_write_hvip(csr->hvip);
 	hw_write_scounteren(csr->scounteren);
-	/* senvcfg and sstateen0 of the guest live in the registers that the host would use; with
-	 * Smstateen they, and what they open, trap from VS-mode unless hstateen0 lets them. */
-	if (hw_has(HW_FEATURE_SMSTATEEN)) {
-		hw_write_hstateen0(HSTATEEN0_SE0 | HSTATEEN0_ENVCFG);
-		hw_write_sstateen0(csr->sstateen0);
-	}
+	/* senvcfg of the guest lives in the register that the host would use; with Smstateen it
+	 * traps from VS-mode unless hstateen0 lets it. sstateen0 stays shut: nothing that it
+	 * governs is open, and Ssstateen is not promised. */
+	if (hw_has(HW_FEATURE_SMSTATEEN))
+		hw_write_hstateen0(HSTATEEN0_ENVCFG);
 	hw_write_senvcfg(csr->senvcfg);
+	hw_clear_unguarded();
 }
 
 /*
@@ -123,10 +123,10 @@ void vcpu_load(struct vcpu *vcpu)
 		__atomic_store_n(&pcpu->loaded, vcpu, __ATOMIC_RELEASE);
 	}
 	u64 units = units_load(vcpu);
-	u64 sstatus = hw_read_sstatus() & ~(SSTATUS_FS | SSTATUS_VS | SSTATUS_SPP);
+	u64 sstatus = hw_read_sstatus() & ~(SSTATUS_FS | SSTATUS_VS | SSTATUS_SPP | SSTATUS_SPELP);
 
 	hw_write_hstatus(vcpu->csr.hstatus);
-	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & SSTATUS_SPP) | units);
+	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & (SSTATUS_SPP | SSTATUS_SPELP)) | units);
 	vcpu_set_wfi_trap(sched_trap_wfi(pcpu));
 	vcpu_sync_irq(vcpu);
 }
@@ -148,8 +148,6 @@ void vcpu_put(struct vcpu *vcpu)
 	csr->hvip = hw_read_hvip() & HVIP_VSSIP;
 	csr->scounteren = hw_read_scounteren();
 	csr->senvcfg = hw_read_senvcfg();
-	if (hw_has(HW_FEATURE_SMSTATEEN))
-		csr->sstateen0 = hw_read_sstateen0();
 	csr->hstatus = hw_read_hstatus();
 	csr->sstatus = hw_read_sstatus();
 	units_save(vcpu, csr->sstatus);

@@ -40,7 +40,7 @@ static u64 envcfg_fields(void)
 void fake_csrs_reset(const struct fake_options *options)
 {
 	u64 sstatus_fields = SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR |
-			     if_feature(HW_FEATURE_F, SSTATUS_FS) |
+			     SSTATUS_SPELP | if_feature(HW_FEATURE_F, SSTATUS_FS) |
 			     if_feature(HW_FEATURE_V, SSTATUS_VS);
 
 	hgatp_reject = options->hgatp_reject;
@@ -63,7 +63,6 @@ void fake_csrs_reset(const struct fake_options *options)
 	fake_writable.hcounteren = UINT32_MAX;
 	fake_writable.scounteren = UINT32_MAX;
 	fake_writable.hstateen0 = HSTATEEN0_SE0 | HSTATEEN0_ENVCFG | HSTATEEN0_C;
-	fake_writable.sstateen0 = HSTATEEN0_C;
 	for (unsigned i = 0; i < HW_HART_MAX; i++)
 		csrs[i].vstimecmp = UINT64_MAX;
 }
@@ -138,7 +137,6 @@ DEFINE_CSR(hstatus, (void)0, csr->hstatus | HSTATUS_VSXL_64, MERGED(hstatus))
 DEFINE_CSR(hgatp, (void)0, csr->hgatp, hgatp_value(csr->hgatp, value))
 DEFINE_CSR(vstimecmp, require(HW_FEATURE_SSTC, "vstimecmp"), csr->vstimecmp, value)
 DEFINE_CSR(hstateen0, require(HW_FEATURE_SMSTATEEN, "hstateen0"), csr->hstateen0, MERGED(hstateen0))
-DEFINE_CSR(sstateen0, require(HW_FEATURE_SMSTATEEN, "sstateen0"), csr->sstateen0, MERGED(sstateen0))
 PLAIN_CSR(vsie)
 PLAIN_CSR(vstvec)
 PLAIN_CSR(vsscratch)

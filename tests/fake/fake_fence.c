@@ -92,6 +92,18 @@ u64 fake_reservation_drops(unsigned hart)
 	return reservation_drops[hart];
 }
 
+static u64 unguarded_clears[HW_HART_MAX];
+
+void hw_clear_unguarded(void)
+{
+	unguarded_clears[hw_hart_index()]++;
+}
+
+u64 fake_unguarded_clears(unsigned hart)
+{
+	return unguarded_clears[hart];
+}
+
 unsigned fake_fence_count(void)
 {
 	pthread_mutex_lock(&fences.lock);

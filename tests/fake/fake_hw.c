@@ -303,6 +303,13 @@ void hw_restore_vector(const void *buffer)
 	fake_csrs(current_hart)->sstatus |= SSTATUS_VS;
 }
 
+/* vtype stands fourth. */
+void hw_reset_vector(void *buffer)
+{
+	memset(buffer, 0, hw_vector_size());
+	((u8 *)buffer)[4 * 8 - 1] = 0x80;
+}
+
 u8 *fake_fp(unsigned hart)
 {
 	return fake.harts[hart].fp;

@@ -131,6 +131,8 @@ void fake_clear_fences(void);
 
 /* How often a hart has given up the reservation of an LR. */
 u64 fake_reservation_drops(unsigned hart);
+/* ... and cleared what no CSR guards. */
+u64 fake_unguarded_clears(unsigned hart);
 
 #define FAKE_ANY_HART UINT32_MAX
 /* How many of a kind a hart has executed. */

@@ -64,6 +64,20 @@ static void the_other_fields_of_vsstatus_stay(void **state)
 	assert_int_equal(csrs()->vsstatus & ~stacked & ~(SSTATUS_SD | SSTATUS_UXL), 0);
 }
 
+static void an_expected_landing_pad_is_not_expected_in_the_handler(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		bool from_s = i & 1, expected = i & 2, before = i & 4;
+
+		start_at(from_s, before ? SSTATUS_SPELP : 0);
+		csrs()->sstatus |= expected ? SSTATUS_SPELP : 0;
+		inject_exception(self(), CAUSE_FETCH_ACCESS, PC);
+		assert_int_equal(csrs()->vsstatus & SSTATUS_SPELP, expected ? SSTATUS_SPELP : 0);
+		assert_int_equal(csrs()->sstatus & (SSTATUS_SPELP | SSTATUS_SPP), SSTATUS_SPP);
+	}
+}
+
 static void the_handler_runs_in_supervisor_mode(void **state)
 {
 	(void)state;
@@ -112,6 +126,7 @@ int main(void)
 		cmocka_unit_test(exceptions_go_to_the_base_in_vectored_mode_too),
 		cmocka_unit_test(previous_privilege_and_interrupt_enable_are_stacked),
 		cmocka_unit_test(the_other_fields_of_vsstatus_stay),
+		cmocka_unit_test(an_expected_landing_pad_is_not_expected_in_the_handler),
 		cmocka_unit_test(the_handler_runs_in_supervisor_mode),
 		cmocka_unit_test(a_fault_of_the_handler_itself_nests),
 		cmocka_unit_test(no_general_register_changes),

@@ -97,10 +97,15 @@ static void assert_fp(u8 value)
 	assert_all(fake_fp(hw_hart_index()), HW_FP_SIZE, value);
 }
 
+/* Nobody writes 0. It stands for the state after reset: zero, but that vtype, the fourth of the
+ * CSRs before the registers, is vill. */
 static void assert_vector(u8 value)
 {
+	const u8 *vector = fake_vector(hw_hart_index());
+
 	need(SSTATUS_VS);
-	assert_all(fake_vector(hw_hart_index()), hw_vector_size(), value);
+	for (size_t i = 0; i < hw_vector_size(); i++)
+		assert_int_equal(vector[i], value == 0 && i == 4 * 8 - 1 ? 0x80 : value);
 }
 
 /* From whatever vCPU the hart had to that one. */
@@ -131,7 +136,7 @@ static void poison_memory_of(struct vcpu *vcpu)
  * No leak.
  */
 
-static void a_new_vcpu_finds_zeroes_whatever_was_in_the_hart(void **state)
+static void a_new_vcpu_finds_units_after_reset_whatever_was_in_the_hart(void **state)
 {
 	(void)state;
 	memset(fake_fp(0), 0x5a, HW_FP_SIZE);
@@ -150,7 +155,7 @@ static void somebody_elses_values_are_gone_before_the_guest_runs(void **state)
 	for (unsigned i = 1; i < VCPUS; i++) {
 		switch_to(0, vcpu_of(i));
 		assert_all(fake_fp(0), HW_FP_SIZE, 0);
-		assert_all(fake_vector(0), hw_vector_size(), 0);
+		assert_vector(0);
 	}
 }
 
@@ -209,12 +214,12 @@ static void a_change_of_the_units_csrs_alone_is_kept(void **state)
 {
 	(void)state;
 	switch_to(0, vcpu_of(0));
-	write_fp(0);
-	write_vector(0);
+	write_fp(1);
+	write_vector(1);
 	switch_to(0, vcpu_of(1));
 	switch_to(0, vcpu_of(0));
-	assert_fp(0);
-	assert_vector(0);
+	assert_fp(1);
+	assert_vector(1);
 	fake_fp(0)[FCSR] = 0x1f;
 	fake_vector(0)[0] = 0x05;
 	assert_int_equal(status_now() & SSTATUS_FS, FS(EXT_CLEAN));
@@ -331,7 +336,7 @@ static void values_are_right_whatever_happens(void **state)
 	for (unsigned step = 0; step < 20000; step++) {
 		unsigned hart = (unsigned)fake_random_below(&dice, HARTS);
 		unsigned i = (unsigned)fake_random_below(&dice, VCPUS);
-		u8 value = (u8)fake_random_next(&dice);
+		u8 value = (u8)(1 + fake_random_below(&dice, 255));
 
 		for (unsigned other = 0; other < HARTS; other++) {
 			if (other != hart && current[other] == vcpu_of(i)) {
@@ -362,7 +367,8 @@ static void values_are_right_whatever_happens(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_new_vcpu_finds_zeroes_whatever_was_in_the_hart, setup),
+		cmocka_unit_test_setup(a_new_vcpu_finds_units_after_reset_whatever_was_in_the_hart,
+				       setup),
 		cmocka_unit_test_setup(somebody_elses_values_are_gone_before_the_guest_runs, setup),
 		cmocka_unit_test_setup(each_vcpu_finds_its_own_values, setup),
 		cmocka_unit_test_setup(a_reset_vcpu_finds_zeroes_even_where_its_old_values_are,

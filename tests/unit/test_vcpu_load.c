@@ -57,8 +57,6 @@ static void fill_csrs(u64 pattern)
 #undef FILL
 	if (hw_has(HW_FEATURE_SSTC))
 		hw_write_vstimecmp(pattern);
-	if (hw_has(HW_FEATURE_SMSTATEEN))
-		hw_write_sstateen0(pattern);
 }
 
 static void assert_csrs_filled(u64 pattern)
@@ -284,15 +282,31 @@ static void a_guest_is_given_what_all_harts_can_do(void **state)
 	}
 }
 
-static void with_smstateen_its_own_configuration_is_open_to_the_guest(void **state)
+static void with_smstateen_senvcfg_is_open_to_the_guest_and_nothing_else(void **state)
 {
 	(void)state;
 	fake_writable.hstateen0 = ~0ULL;
 	vcpu_load(a);
-	assert_int_equal(hw_read_hstateen0() & (HSTATEEN0_SE0 | HSTATEEN0_ENVCFG),
-			 HSTATEEN0_SE0 | HSTATEEN0_ENVCFG);
-	/* AIA's are not: no guest is offered it. */
-	assert_int_equal(hw_read_hstateen0() & (7ULL << 58), 0);
+	assert_int_equal(hw_read_hstateen0(), HSTATEEN0_ENVCFG);
+}
+
+/* What no CSR keeps a guest from, whoever has used it. */
+static void unguarded_state_is_cleared_for_the_next_vcpu(void **state)
+{
+	(void)state;
+	vcpu_load(a);
+	vcpu_put(a);
+	u64 clears = fake_unguarded_clears(0);
+
+	vcpu_load(b);
+	assert_int_equal(fake_unguarded_clears(0), clears + 1);
+	vcpu_put(b);
+	/* Back before anybody else. */
+	vcpu_load(b);
+	assert_int_equal(fake_unguarded_clears(0), clears + 1);
+	vcpu_put(b);
+	vcpu_load(stranger);
+	assert_int_equal(fake_unguarded_clears(0), clears + 2);
 }
 
 static void the_guest_is_entered_in_vs_mode_where_it_left(void **state)
@@ -310,6 +324,20 @@ static void the_guest_is_entered_in_vs_mode_where_it_left(void **state)
 	vcpu_put(b);
 	vcpu_load(a);
 	assert_int_equal(hw_read_sstatus() & SSTATUS_SPP, 0);
+}
+
+/* The trap that ended its turn came between a jump and its target. */
+static void an_expected_landing_pad_waits_for_the_vcpu_that_expects_it(void **state)
+{
+	(void)state;
+	vcpu_load(a);
+	hw_write_sstatus((hw_read_sstatus() | SSTATUS_SPELP) & ~SSTATUS_SPP);
+	vcpu_put(a);
+	vcpu_load(stranger);
+	assert_int_equal(hw_read_sstatus() & SSTATUS_SPELP, 0);
+	vcpu_put(stranger);
+	vcpu_load(a);
+	assert_int_equal(hw_read_sstatus() & (SSTATUS_SPELP | SSTATUS_SPP), SSTATUS_SPELP);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -450,8 +478,11 @@ int main(void)
 		cmocka_unit_test_setup(a_move_executes_fence_i_and_nothing_else_does, setup),
 		cmocka_unit_test_setup(the_tables_are_those_of_the_vm, setup),
 		cmocka_unit_test_setup(a_guest_is_given_what_all_harts_can_do, setup),
-		cmocka_unit_test_setup(with_smstateen_its_own_configuration_is_open_to_the_guest,
+		cmocka_unit_test_setup(with_smstateen_senvcfg_is_open_to_the_guest_and_nothing_else,
 				       setup),
+		cmocka_unit_test_setup(an_expected_landing_pad_waits_for_the_vcpu_that_expects_it,
+				       setup),
+		cmocka_unit_test_setup(unguarded_state_is_cleared_for_the_next_vcpu, setup),
 		cmocka_unit_test_setup(the_guest_is_entered_in_vs_mode_where_it_left, setup),
 		cmocka_unit_test_setup(levels_follow_the_wires_at_every_load, setup),
 		cmocka_unit_test_setup(an_ipi_is_posted_once, setup),

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Runs beside the audit in another VM on the same hart: everything that it can read and that stays
+ * by itself gets a value of its own, and is read again and again until a key is typed.
+ */
+#include "tests.h"
+#include "sbi.h"
+
+static u8 reader_page[2 * PAGE_SIZE] __attribute__((aligned(4096)));
+static u64 base[OWN_CSR_MAX], seen[OWN_CSR_MAX];
+
+static void put_own_values(void)
+{
+	for (u32 i = 0; i < own_csr_count; i++) {
+		struct own_csr *own = &own_csrs[i];
+		const u32 insn = insn_csr(CSRRW, X0, own->number, X_A0);
+		u64 pattern = 0x9669a55a3cc3f00f * (own->number | 1);
+		u64 bits = own->writable & ~own->unsafe;
+		const u64 a[ARGUMENT_COUNT] = {(own->value & ~bits) | (pattern & bits)};
+		struct stub stub;
+
+		/* An interrupt that could be taken would be. */
+		if (!bits || own->number == 0x104)
+			continue;
+		stub_begin();
+		stub = stub_add(&insn, 1);
+		stub_seal();
+		(void)stub_run(&stub, a);
+	}
+}
+
+/* A function that reads them all without a trap in between, since traps change some. */
+static void build_reader(void)
+{
+	u32 *to = (u32 *)reader_page;
+
+	for (u32 i = 0; i < own_csr_count; i++) {
+		u32 offset = 8 * i;
+
+		*to++ = insn_csr(CSRRS, X_A1, own_csrs[i].number, X0);
+		*to++ = (offset >> 5 & 0x7f) << 25 | X_A1 << 20 | X_A0 << 15 | 3 << 12 |
+			(offset & 0x1f) << 7 | 0x23;
+	}
+	*to = 0x00008067;
+	fence_i();
+}
+
+static void compare(void)
+{
+	for (u32 i = 0; i < own_csr_count; i++) {
+		if (seen[i] != base[i]) {
+			print("watch: %x was %lx and is %lx\n", own_csrs[i].number, base[i],
+			      seen[i]);
+			base[i] = seen[i];
+		}
+	}
+}
+
+static bool key_typed(void)
+{
+	u8 key;
+
+	return sbi_call(SBI_DBCN, DBCN_READ, 1, (u64)&key, 0, 0).value != 0;
+}
+
+void run_watch(void)
+{
+	void (*read_all)(u64 *) = (void (*)(u64 *))reader_page;
+	u64 rounds = 0;
+	u32 kept = 0;
+
+	context_enter(S_BARE);
+	own_csr_find();
+	put_own_values();
+	build_reader();
+	read_all(base);
+	print("watch: ready\n");
+	for (u32 i = 0; i < own_csr_count; i++)
+		kept += (own_csrs[i].writable & ~own_csrs[i].unsafe) != 0;
+	do {
+		read_all(seen);
+		if (memcmp(seen, base, own_csr_count * sizeof(seen[0])) != 0)
+			compare();
+		rounds++;
+	} while (rounds % 1024 != 0 || !key_typed());
+	for (u32 i = 0; i < own_csr_count; i++)
+		print("watched %x %lx\n", own_csrs[i].number, base[i]);
+	print("watch: %u CSRs, %u of them written, %lu rounds\n", own_csr_count, kept, rounds);
+	context_leave();
+}

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The audit: everything that software may try, in a guest and on the same CPU model alone, compared
+# and classed (tests/audit). Ends with "audit: passed" or "audit: failed".
+
+MODELS ?= rv64 max rva23s64
+
+.PHONY: audit
+audit: $(OUT)/hartwood.bin $(BUILD)/guests/audit.bin
+	@$(test_env) $(PYTHON) -B tests/audit/audit.py $(MODELS)
