@@ -58,6 +58,7 @@ include mk/firmware.mk
 include mk/guests.mk
 include mk/tests.mk
 include mk/fuzz.mk
+include mk/prove.mk
 
 # ---- running ---------------------------------------------------------------------------------
 
