@@ -38,7 +38,8 @@ quiet_goals := help clean distclean format
 tool_groups := build \
 	$(if $(filter run debug bench trace test check soak,$(MAKECMDGOALS)),run) \
 	$(if $(filter bench trace test check soak unit format-check,$(MAKECMDGOALS)),test) \
-	$(if $(filter debug,$(MAKECMDGOALS)),debug)
+	$(if $(filter debug,$(MAKECMDGOALS)),debug) \
+	$(if $(filter lint,$(MAKECMDGOALS)),lint)
 
 # Included, so that make puts the tools in place before it looks at anything else. It is checked
 # each time, and rewritten only when the compiler's libraries have moved.
@@ -58,6 +59,7 @@ include mk/firmware.mk
 include mk/guests.mk
 include mk/tests.mk
 include mk/fuzz.mk
+include mk/lint.mk
 include mk/prove.mk
 
 # ---- running ---------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ u64 hostsbi_mimpid(void);
 void hostsbi_set_timer(u64 time);
 
 /* Interrupts the harts base + i for each bit i of mask. */
-void hostsbi_send_ipi(u64 mask, u64 base);
+void hostsbi_send_ipi(u64 mask, u64 base_id);
 
 /* Starts a hart at a physical address with a1 = opaque. Returns an SBI error code. */
 s64 hostsbi_hart_start(u64 id, u64 address, u64 opaque);
