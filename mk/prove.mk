@@ -11,17 +11,19 @@ prove_flags := $(ARCH) -std=gnu11 -I. --specs=picolibc.specs
 $(CACHE)/cbmc.list: firmware/image/fetch-cbmc | $(BUILD)/tools.mk
 	@GOAL='$(firstword $(MAKECMDGOALS))' MIRROR='$(MIRROR)' firmware/image/fetch-cbmc $(CACHE)
 
-# Debian 13's program and libraries under Debian 13's loader: the same on Debian 12 and 13.
+# Debian 13's programs and libraries under Debian 13's loader: the same on Debian 12 and 13.
 $(prove)/cbmc: $(CACHE)/cbmc.list mk/prove.mk
 	@rm -rf $(prove)/root && mkdir -p $(prove)/root
 	@while read -r package file; do \
 		dpkg-deb -x "$(CACHE)/debs/$$file" $(prove)/root || exit 1; done <$<
 	@loader=$$(find $(prove)/root/usr/lib/*-linux-gnu* -name 'ld-linux*.so.*' | head -n 1); \
-	{ echo '#!/bin/sh'; echo 'root=$$(dirname "$$0")/root'; \
-	echo "loader=\$$root/$${loader#$(prove)/root/}"; \
-	echo 'exec "$$loader" --library-path "$$(dirname "$$loader"):$$root/usr/lib" \'; \
-	echo '	"$$root/usr/bin/cbmc" "$$@"'; } >$@.new
-	@chmod +x $@.new && $@.new --version >/dev/null && mv $@.new $@
+	for tool in cadical cbmc; do \
+		{ echo '#!/bin/sh'; echo 'root=$$(dirname "$$0")/root'; \
+		echo "loader=\$$root/$${loader#$(prove)/root/}"; \
+		echo 'exec "$$loader" --library-path "$$(dirname "$$loader"):$$root/usr/lib" \'; \
+		echo "	\"\$$root/usr/bin/$$tool\" \"\$$@\""; } >$(prove)/$$tool.new; \
+		chmod +x $(prove)/$$tool.new && $(prove)/$$tool.new --version >/dev/null && \
+		mv $(prove)/$$tool.new $(prove)/$$tool || exit 1; done
 
 $(prove)/flags: FORCE
 	@mkdir -p $(@D)
