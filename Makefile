@@ -40,7 +40,8 @@ tool_groups := build \
 	$(if $(filter run debug $(goals_on_qemu),$(MAKECMDGOALS)),run) \
 	$(if $(filter unit format-check coverage fuzz% $(goals_on_qemu),$(MAKECMDGOALS)),test) \
 	$(if $(filter coverage,$(MAKECMDGOALS)),cover) \
-	$(if $(filter debug,$(MAKECMDGOALS)),debug)
+	$(if $(filter debug,$(MAKECMDGOALS)),debug) \
+	$(if $(filter lint,$(MAKECMDGOALS)),lint)
 
 # Included, so that make puts the tools in place before it looks at anything else. It is checked
 # each time, and rewritten only when the compiler's libraries have moved.
@@ -64,6 +65,8 @@ include mk/fuzz.mk
 include mk/count.mk
 include mk/coverage.mk
 include mk/hostile.mk
+include mk/lint.mk
+include mk/prove.mk
 
 # ---- running ---------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@
 #include "platform/random.h"
 #include "platform/tree.h"
 
-/* What -fstack-protector compares. */
-u64 __stack_chk_guard;
+/* What -fstack-protector compares; the name is the compiler's. */
+u64 __stack_chk_guard; /* NOLINT(bugprone-reserved-identifier) */
 
 /* The time CSR at our first instruction; written by firmware/start.S. */
 u64 boot_time;

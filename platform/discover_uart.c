@@ -80,8 +80,10 @@ static int find_context(const void *fdt, int plic, u32 controller,
 	if (cells == NULL || controller == 0)
 		return -1;
 	for (int i = 0; i < length / 8; i++) {
-		if (fdt32_ld(cells + 2 * i) == controller &&
-		    fdt32_ld(cells + 2 * i + 1) == IRQ_S_EXT && plic_has_context(desc->size, i))
+		const fdt32_t *pair = cells + 2 * (s64)i;
+
+		if (fdt32_ld(pair) == controller && fdt32_ld(pair + 1) == IRQ_S_EXT &&
+		    plic_has_context(desc->size, i))
 			return i;
 	}
 	return -1;

@@ -15,7 +15,7 @@ void fpu_save_vector_csrs(void *buffer);
 void fpu_restore_vector(const void *buffer);
 
 /* vstart, vcsr, vl and vtype stand before the registers. */
-#define VECTOR_CSRS_SIZE (4 * 8)
+#define VECTOR_CSRS_SIZE (4 * sizeof(u64))
 #define VECTOR_VTYPE	 3
 #define VECTOR_REGISTERS 32
 

@@ -26,8 +26,8 @@ u64 hostsbi_mimpid(void);
 /* An interrupt at that time of the time CSR; clears a pending one. Returns an SBI error code. */
 s64 hostsbi_set_timer(u64 time) MUST_CHECK;
 
-/* Interrupts the harts base + i for each bit i of mask. Returns an SBI error code. */
-s64 hostsbi_send_ipi(u64 mask, u64 base) MUST_CHECK;
+/* Interrupts the harts base_id + i for each bit i of mask. Returns an SBI error code. */
+s64 hostsbi_send_ipi(u64 mask, u64 base_id) MUST_CHECK;
 
 /* Starts a hart at a physical address with a1 = opaque. Returns an SBI error code. */
 s64 hostsbi_hart_start(u64 id, u64 address, u64 opaque);

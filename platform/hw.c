@@ -51,7 +51,7 @@ static void zero_blocks(char *at, const char *end, u64 block)
 		at = zero_block(zero_block(zero_block(zero_block(at, block), block), block), block);
 }
 
-static void flush_blocks(char *at, const char *end, u64 block)
+static void flush_blocks(const char *at, const char *end, u64 block)
 {
 	for (; at < end; at += block)
 		__asm__ volatile(".option push\n\t.option arch, +zicbom\n\t"

@@ -229,7 +229,7 @@ void panic_report_trap(const struct panic_frame *frame)
 	u64 scause = csr_read(scause);
 	u64 stval = csr_read(stval);
 	u64 status = csr_read(sstatus);
-	u64 hypervisor_status;
+	u64 hypervisor_status = 0;
 
 	begin(frame);
 	say("%s (scause 0x%llx) at 0x%llx", cause_name(scause), (unsigned long long)scause,

@@ -38,13 +38,13 @@ void plic_init(u64 base, u32 source_count)
 void plic_init_context(int context)
 {
 	for (u32 i = 0; i <= plic.source_count / 32; i++)
-		mmio_write32(plic.base + PLIC_ENABLE_OFFSET(context) + 4 * i, 0);
+		mmio_write32(plic.base + PLIC_ENABLE_OFFSET(context) + 4ULL * i, 0);
 	mmio_write32(context_register(context, CONTEXT_THRESHOLD), 0);
 }
 
 static void let_through(int context, bool open)
 {
-	u64 enable = plic.base + PLIC_ENABLE_OFFSET(context) + plic.source / 32 * 4;
+	u64 enable = plic.base + PLIC_ENABLE_OFFSET(context) + plic.source / 32 * 4ULL;
 	u32 bit = 1U << plic.source % 32;
 	u32 others = mmio_read32(enable) & ~bit;
 

@@ -12,7 +12,7 @@ static u64 region_end(const struct hw_region *region)
 	return region->base.value + region->size;
 }
 
-void region_clip(u64 *base, u64 *size)
+void region_clip(const u64 *base, u64 *size)
 {
 	if (*base >= REGION_LIMIT)
 		*size = 0;

@@ -18,7 +18,7 @@ struct region_set {
 };
 
 /* Cuts off what lies beyond REGION_LIMIT; size 0 if that is all. */
-void region_clip(u64 *base, u64 *size);
+void region_clip(const u64 *base, u64 *size);
 
 /* Adds [base, base + size), joining it with what it overlaps or touches. Both clipped before.
  * STATUS_NO_MEMORY: the set is full and unchanged. */

@@ -256,7 +256,8 @@ enum status tree_reg(const void *fdt, int node, unsigned index, u64 *base, u64 *
 	if (index >= count)
 		return STATUS_NOT_FOUND;
 
-	const fdt32_t *cells = (const fdt32_t *)reg + index * (format.address + format.size);
+	const fdt32_t *cells =
+		(const fdt32_t *)reg + (size_t)index * (format.address + format.size);
 
 	if (!read_cells(cells, format.address, base) ||
 	    !read_cells(cells + format.address, format.size, size))

@@ -192,7 +192,7 @@ static const struct isa_entry isa_entries[] = {
 #undef V_F
 #undef V_D
 
-_Static_assert(ARRAY_SIZE(isa_entries) <= ISA_WORDS * 64, "struct isa_set is too small");
+_Static_assert(ARRAY_SIZE(isa_entries) <= ISA_WORDS * 64ULL, "struct isa_set is too small");
 
 static bool contains(const struct isa_set *set, size_t index)
 {

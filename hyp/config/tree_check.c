@@ -25,7 +25,8 @@ static bool node_name_is_short(const void *blob, int offset)
 	int length;
 
 	for (length = 0; length <= TREE_NAME_MAX; length++) {
-		name = fdt_offset_ptr(blob, (unsigned)(offset + FDT_TAGSIZE + length), 1);
+		name = fdt_offset_ptr(blob,
+				      (int)((unsigned)offset + FDT_TAGSIZE + (unsigned)length), 1);
 		if (!name)
 			return false;
 		if (!*name)
@@ -37,8 +38,7 @@ static bool node_name_is_short(const void *blob, int offset)
 /* So do all functions that return a property's name. */
 static bool property_name_is_short(const void *blob, int offset)
 {
-	const struct fdt_property *property =
-		fdt_offset_ptr(blob, (unsigned)offset, sizeof(*property));
+	const struct fdt_property *property = fdt_offset_ptr(blob, offset, sizeof(*property));
 	u64 size = fdt_size_dt_strings(blob), start;
 	const char *strings = (const char *)blob + fdt_off_dt_strings(blob);
 
@@ -55,7 +55,7 @@ static const char *check_structure(const void *blob)
 	unsigned tag_count;
 
 	for (tag_count = 0; tag_count < TREE_TAG_MAX; tag_count++) {
-		const fdt32_t *tag = fdt_offset_ptr(blob, (unsigned)offset, FDT_TAGSIZE);
+		const fdt32_t *tag = fdt_offset_ptr(blob, offset, FDT_TAGSIZE);
 
 		if (!tag)
 			return "is truncated: its structure has no end";

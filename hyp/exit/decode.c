@@ -50,14 +50,14 @@ static bool decode_atomic(u32 instruction, struct access *access)
 		CAS = 0x05,
 		LOAD_ACQUIRE = 0x06,
 		STORE_RELEASE = 0x07,
+
+		/* AMOADD, AMOSWAP, AMOXOR, AMOOR, AMOAND, AMOMIN, AMOMAX, AMOMINU, AMOMAXU. */
+		COMMON = 1 << 0x00 | 1 << 0x01 | 1 << 0x04 | 1 << 0x08 | 1 << 0x0c | 1 << 0x10 |
+			 1 << 0x14 | 1 << 0x18 | 1 << 0x1c | 1 << LOAD_ACQUIRE |
+			 1 << STORE_RELEASE | 1 << CAS,
+		WORD = COMMON | 1 << LR | 1 << 0x03 /* SC */ | 1 << 0x09 /* SSAMOSWAP */,
 	};
-	/* AMOADD, AMOSWAP, AMOXOR, AMOOR, AMOAND, AMOMIN, AMOMAX, AMOMINU, AMOMAXU. */
-	static const u32 common = 1u << 0x00 | 1u << 0x01 | 1u << 0x04 | 1u << 0x08 | 1u << 0x0c |
-				  1u << 0x10 | 1u << 0x14 | 1u << 0x18 | 1u << 0x1c |
-				  1u << LOAD_ACQUIRE | 1u << STORE_RELEASE | 1u << CAS;
-	static const u32 word =
-		common | 1u << LR | 1u << 0x03 /* SC */ | 1u << 0x09 /* SSAMOSWAP */;
-	static const u32 functions[] = {common, common, word, word, 1u << CAS};
+	static const u32 functions[] = {COMMON, COMMON, WORD, WORD, 1 << CAS};
 
 	u32 funct3 = funct3_of(instruction);
 	u32 funct5 = decode_field(instruction, 31, 27);

@@ -28,13 +28,13 @@ void console_set_escape(int key);
 int console_escape(void);
 
 /* Prepares a console for the next VM. STATUS_NO_MEMORY. Boot hart. */
-enum status console_attach(struct guest_console *console) MUST_CHECK;
+enum status console_attach(struct guest_console *result) MUST_CHECK;
 
 /* Gives back what console_attach() took, when there will be no such VM. */
 void console_detach(const struct guest_console *console);
 
 /* Tells the console whose it is, before the VM starts. */
-void console_connect(const struct guest_console *console, struct guest *guest);
+void console_connect(const struct guest_console *attached, struct guest *guest);
 
 /* Changes the focus; NULL: to the VM that had it last, or the first. Any hart, no lock held.
  * STATUS_NOT_FOUND: that VM has no console, or there is no VM. */

@@ -91,7 +91,7 @@ static void stage_log_locked(void)
 	size_t length = log_read(&ui.log_position, line, LOG_LINE_SIZE);
 	u64 lost = ui.log_position - before - length;
 
-	_Static_assert(2 * LOG_LINE_SIZE < sizeof(ui.staged), "a line can be staged");
+	_Static_assert(2ULL * LOG_LINE_SIZE < sizeof(ui.staged), "a line can be staged");
 	if (!length) {
 		ui.log_until = 0;
 		return;

@@ -37,7 +37,7 @@ static const char *next_match(const struct completion *c, unsigned *index, char 
 		found = ops->candidate(ops->context, c->edit->text,
 				       (size_t)(c->word - c->edit->text), (*index)++, buffer,
 				       WORD_MAX);
-	} while (found && (strncmp(found, c->word, c->length) || !is_word(found)));
+	} while (found && (strncmp(found, c->word, c->length) != 0 || !is_word(found)));
 	return found;
 }
 
@@ -46,8 +46,8 @@ static void add(struct completion *c, const char *match)
 	size_t same = 0;
 
 	if (!c->count++) {
-		strcpy(c->first, match);
 		c->common = strlen(match);
+		memcpy(c->first, match, c->common + 1);
 	}
 	while (same < c->common && match[same] == c->first[same])
 		same++;

@@ -19,7 +19,7 @@ struct look {
 /* Since the last call for that vCPU. Shell's work only. */
 void look_at_vcpu(struct guest *guest, unsigned id, struct look *look);
 /* The sum over all vCPUs; span is that of one. */
-void look_at_guest(struct guest *guest, struct look *look);
+void look_at_guest(struct guest *guest, struct look *sum);
 
 /* Ticks that the hart was idle since the last call for it; *span likewise. */
 u64 look_at_hart(unsigned hart, u64 *span);

@@ -53,7 +53,7 @@ static enum shell_result help_all(struct shell_call *call, const struct shell_co
 
 static bool is_asked(const struct shell_call *call, const struct shell_command *c)
 {
-	if (strcmp(call->argv[0], c->name))
+	if (strcmp(call->argv[0], c->name) != 0)
 		return false;
 	return call->argc < 2 || !c->sub || !strcmp(call->argv[1], c->sub);
 }

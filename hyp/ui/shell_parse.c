@@ -95,7 +95,7 @@ static const char *nearest(const char *word, const char *sub_of)
 
 		/* Most of what was typed has to be right. */
 		if (!candidate || distance(word, candidate) >= best ||
-		    distance(word, candidate) * 2 > strlen(candidate))
+		    2ULL * distance(word, candidate) > strlen(candidate))
 			continue;
 		best = distance(word, candidate);
 		found = candidate;
@@ -141,7 +141,7 @@ static const struct shell_command *find(const char *name, const char *sub, bool 
 	*named = false;
 	for (const struct shell_command *c = shell_next_command(NULL); c;
 	     c = shell_next_command(c)) {
-		if (strcmp(c->name, name))
+		if (strcmp(c->name, name) != 0)
 			continue;
 		*named = true;
 		if (!c->sub || (sub && !strcmp(c->sub, sub)))
@@ -158,10 +158,10 @@ static void tell_subs(const char *name)
 	list[0] = '\0';
 	for (const struct shell_command *c = shell_next_command(NULL); c;
 	     c = shell_next_command(c)) {
-		if (strcmp(c->name, name) || length + strlen(c->sub) + 2 > sizeof(list))
+		if (strcmp(c->name, name) != 0 || length + strlen(c->sub) + 2 > sizeof(list))
 			continue;
 		list[length++] = ' ';
-		strcpy(list + length, c->sub);
+		memcpy(list + length, c->sub, strlen(c->sub) + 1);
 		length += strlen(c->sub);
 	}
 	shell_print("after \"%s\" comes one of:%s", name, list);

@@ -61,9 +61,10 @@ static void print_causes(struct look *look)
 		shell_print("      of these: %s", line);
 }
 
+/* id: of one that it has. */
 static void list_vcpu(struct guest *guest, unsigned id)
 {
-	const struct vcpu *vcpu = vm_vcpu(&guest->vm, id);
+	const struct vcpu *vcpu = guest->vcpus[id];
 	char name[SHELL_NAME_SIZE], vcpu_name[SHELL_NAME_SIZE + 4], hart[12] = "-";
 	struct look look;
 	s32 on = __atomic_load_n(&vcpu->running_on, __ATOMIC_RELAXED);

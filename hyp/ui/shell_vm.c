@@ -203,7 +203,7 @@ static enum shell_result bundle(struct shell_call *call)
 
 #define VM_COMMAND(word, text)                                                                    \
 	{                                                                                         \
-		.name = "vm", .sub = #word, .arguments = "NAME", .help = text,                    \
+		.name = "vm", .sub = #word, .arguments = "NAME", .help = (text),                  \
 		.example = "vm " #word " web", .takes = {SHELL_VM}, .argc_min = 1, .argc_max = 1, \
 		.step = ask,                                                                      \
 	}

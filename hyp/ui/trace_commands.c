@@ -18,7 +18,7 @@
 
 #define RING_KIB_DEFAULT 256
 #define RING_KIB_MIN	 4
-#define RING_KIB_MAX	 (1024 * 1024)
+#define RING_KIB_MAX	 (1024 * 1024ULL)
 
 typedef unsigned long long ull;
 
@@ -132,7 +132,8 @@ static enum shell_result dump(struct shell_call *call)
 
 		if (!length)
 			return SHELL_DONE;
-		memcpy(line + length, "\r\n", 2);
+		line[length] = '\r';
+		line[length + 1] = '\n';
 		shell_write(line, length + 2);
 	}
 	return SHELL_MORE;

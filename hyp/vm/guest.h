@@ -140,7 +140,7 @@ void guest_init(void);
 
 /* Makes a VM, OFF. Boot hart. STATUS_NO_MEMORY; STATUS_INVALID: the configuration is outside its
  * limits. */
-enum status guest_create(const struct guest_config *config, struct guest **guest) MUST_CHECK;
+enum status guest_create(const struct guest_config *config, struct guest **result) MUST_CHECK;
 
 /* All VMs in the order in which they were made: NULL begins, and NULL is the end. Any hart. */
 struct guest *guest_next(const struct guest *guest);

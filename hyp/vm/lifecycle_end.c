@@ -35,6 +35,9 @@ static void turn_off_locked(struct guest *guest)
 	lifecycle_set_state_locked(guest, GUEST_OFF);
 }
 
+/* Each of these may call the next, and the last one guest_end() again, but once only: after that
+ * the VM is ending, and its end is taken already. */
+/* NOLINTBEGIN(misc-no-recursion) */
 void lifecycle_drive_out(struct guest *guest)
 {
 	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
@@ -108,6 +111,7 @@ void guest_vcpu_left(struct guest *guest)
 		guest_end(&guest->vm, VM_END_FAILED,
 			  "its last vCPU stopped, and nothing can start one");
 }
+/* NOLINTEND(misc-no-recursion) */
 
 /* Instead of whatever would follow. In LOADING, ENDING and FREEING it is enough to say so. */
 static enum status end_by_operator(struct guest *guest, enum vm_end end)

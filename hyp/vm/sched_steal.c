@@ -83,14 +83,15 @@ static s64 lag_of(const struct hart *victim, const struct hart *hart)
 		     __atomic_load_n(&victim->published_now, __ATOMIC_RELAXED));
 }
 
+/* Of one victim at least. */
 static struct hart *most_behind(const struct hart *hart, u64 victims)
 {
-	struct hart *found = NULL;
+	struct hart *found = hart_get((unsigned)__builtin_ctzll(victims));
 
-	for (; victims; victims &= victims - 1) {
+	while (victims &= victims - 1) {
 		struct hart *victim = hart_get((unsigned)__builtin_ctzll(victims));
 
-		if (!found || lag_of(victim, hart) > lag_of(found, hart))
+		if (lag_of(victim, hart) > lag_of(found, hart))
 			found = victim;
 	}
 	return found;

@@ -52,12 +52,12 @@ static const u8 shown[] = {
 
 const char *stats_state_name(enum vcpu_run_state state)
 {
-	static const char *const names[] = {
+	static const char *const states[] = {
 		[VCPU_OFF] = "off",	    [VCPU_READY] = "ready",   [VCPU_RUNNING] = "running",
 		[VCPU_WAITING] = "waiting", [VCPU_PARKED] = "paused",
 	};
 
-	return names[state];
+	return states[state];
 }
 
 static u64 sum_of(const struct vm *vm, unsigned cause)
