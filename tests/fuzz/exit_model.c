@@ -120,7 +120,7 @@ static void check_csrs(const struct shot *shot, bool injected)
 	u64 kept_hstatus = ~HSTATUS_VTW;
 
 	if (injected) {
-		u64 kept = ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
+		u64 kept = ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE | SSTATUS_SPELP);
 
 		REQUIRE_EQUAL(now.vsepc, shot->pc);
 		REQUIRE_EQUAL(now.vsstatus & kept & fake_writable.vsstatus,
@@ -128,8 +128,10 @@ static void check_csrs(const struct shot *shot, bool injected)
 		REQUIRE_EQUAL(!!(now.vsstatus & SSTATUS_SPP), !!(was->sstatus & SSTATUS_SPP));
 		REQUIRE_EQUAL(!!(now.vsstatus & SSTATUS_SPIE), !!(was->vsstatus & SSTATUS_SIE));
 		REQUIRE(!(now.vsstatus & SSTATUS_SIE));
+		REQUIRE_EQUAL(now.vsstatus & SSTATUS_SPELP, was->sstatus & SSTATUS_SPELP);
 		REQUIRE_EQUAL(now.sstatus & fake_writable.sstatus,
-			      (was->sstatus | SSTATUS_SPP) & fake_writable.sstatus);
+			      ((was->sstatus | SSTATUS_SPP) & ~SSTATUS_SPELP) &
+				      fake_writable.sstatus);
 		now.vsepc = was->vsepc;
 		now.vstval = was->vstval;
 		now.vscause = was->vscause;

@@ -191,7 +191,7 @@ static enum outcome predict_virtual_instruction(struct shot *shot)
 	if (instruction == 0x00d00073)
 		return SKIP;
 	shot->cause = CAUSE_ILLEGAL_INSTRUCTION;
-	shot->tval = shot->csr.stval;
+	shot->tval = instruction;
 	return INJECT;
 }
 
