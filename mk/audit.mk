@@ -6,5 +6,6 @@
 MODELS ?= rv64 max rva23s64
 
 .PHONY: audit
-audit: $(OUT)/hartwood.bin $(BUILD)/guests/audit.bin
+# The efficiency of the report is counted first, into build/audit/efficiency.json.
+audit: $(OUT)/hartwood.bin $(BUILD)/guests/audit.bin audit-efficiency
 	@$(test_env) $(PYTHON) -B tests/audit/audit.py $(MODELS)
