@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A client of QEMU's gdb stub (GDB, "Remote Protocol"), for tests that change what a hart is about
-to do, and the image's symbols. The image that runs is the one that ships: no test has a door in it.
+to do or look at all its CSRs, and the image's symbols. The image that runs is the one that ships: no
+test has a door in it.
 
     stub = gdbstub.Stub()
     machine = boot(args=stub.arguments, ...)
@@ -60,13 +61,14 @@ class Image:
 
 
 class Stub:
-    def __init__(self):
+    def __init__(self, running=False):
+        """running: the machine does not wait for connect() to begin."""
         # A socket's path is 107 bytes long at most, and build/ may lie deep.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hartwood-gdb-"))
         self.path = self.folder / "socket"
-        self.arguments = ["-S", "-gdb", f"unix:{self.path},server=on,wait=off"]
+        self.arguments = ([] if running else ["-S"]) + [
+            "-gdb", f"unix:{self.path},server=on,wait=off"]
         self.socket = None
-        self.pending = b""
 
     def close(self):
         if self.socket:
@@ -74,8 +76,11 @@ class Stub:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def connect(self, timeout=30):
+        """Stops the machine. After detach() it can be done again."""
         end = time.monotonic() + timeout
         self.socket = socket.socket(socket.AF_UNIX)
+        self.pending = b""
+        self.acknowledges = True
         while True:
             try:
                 self.socket.connect(str(self.path))
@@ -85,6 +90,14 @@ class Stub:
                 time.sleep(0.05)
         self.ask("qSupported")
         self.ask("?")
+        self.ask("QStartNoAckMode")
+        self.acknowledges = False
+
+    def detach(self):
+        """The machine goes on alone."""
+        self.ask("D")
+        self.socket.close()
+        self.socket = None
 
     # ---- packets ----
 
@@ -100,7 +113,8 @@ class Stub:
             match = re.search(rb"\$([^#]*)#[0-9a-f]{2}", self.pending)
             if match:
                 self.pending = self.pending[match.end():]
-                self.socket.sendall(b"+")
+                if self.acknowledges:
+                    self.socket.sendall(b"+")
                 return match.group(1).decode("latin-1")
             self._read(timeout)
 
@@ -121,6 +135,40 @@ class Stub:
     def write(self, hart, register, value):
         assert self.ask(f"Hg{hart + 1:x}") == "OK"
         assert self.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") == "OK"
+
+    def read_csrs(self, hart, numbers):
+        """Values by the CSRs' numbers, named in QEMU's description or not; None where the hart has no such CSR."""
+        assert self.ask(f"Hg{hart + 1:x}") == "OK"
+        values, numbers, base = {}, list(numbers), self._first_csr()
+        # A lot at a time: waiting for each answer would take much longer.
+        for some in (numbers[at:at + 64] for at in range(0, len(numbers), 64)):
+            for number in some:
+                self.send(f"p{base + number:x}")
+            for number in some:
+                data = self.receive()
+                good = re.fullmatch(r"(?:[0-9a-f]{2})+", data)
+                values[number] = int.from_bytes(bytes.fromhex(data), "little") if good else None
+        return values
+
+    def _first_csr(self):
+        """The stub's number of CSR 0, which its description of the target gives by that of fflags."""
+        number = 0
+        for part in re.findall(r'href="([^"]+)"', self._description("target.xml")):
+            for tag in re.findall(r"<reg [^>]*>", self._description(part)):
+                given = re.search(r'regnum="(\d+)"', tag)
+                number = int(given.group(1)) if given else number
+                if 'name="fflags"' in tag:
+                    return number - 0x001
+                number += 1
+        raise AssertionError("QEMU does not tell of CSRs")
+
+    def _description(self, name):
+        text = ""
+        while True:
+            part = self.ask(f"qXfer:features:read:{name}:{len(text):x},ff0")
+            text += re.sub(r"\}(.)", lambda match: chr(ord(match.group(1)) ^ 0x20), part[1:])
+            if part.startswith("l"):
+                return text
 
     def call(self, hart, address, *arguments):
         """The hart goes on at a function, with arguments; ra stays what it is."""
