@@ -59,4 +59,4 @@ layering:
 	@$(PYTHON) tests/layering.py
 
 format-check:
-	@$(pytest) tests/unit -k format
+	@$(pytest) tests/unit/test_format.py
