@@ -34,7 +34,7 @@ $(lint)/flags: FORCE
 $(lint)/%.ok: %.c $(lint)/flags .clang-tidy tests/cppcheck.txt mk/lint.mk $(libfdt_h)
 	@mkdir -p $(@D)
 	@echo "  LINT $<"
-	$(Q)$(lint_cc) $(lint_cpp) $(lint_analyzer) -MMD -MP -MF $(@:.ok=.d) -MT $@ -c $< -o /dev/null
+	$(Q)$(lint_cc) $(lint_cpp) $(lint_analyzer) -MMD -MP -MF $(@:.ok=.d) -MT $@ -S $< -o /dev/null
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $< -- $(lint_tidy) $(lint_cpp) -std=gnu11 \
 		-Wno-unknown-warning-option 2>$(@:.ok=.tidy) || { cat $(@:.ok=.tidy); exit 1; }
 	$(Q)cppcheck $(lint_cppcheck) $(lint_cpp) $<

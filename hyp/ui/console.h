@@ -31,7 +31,7 @@ int console_escape(void);
 enum status console_attach(struct guest_console *result) MUST_CHECK;
 
 /* Gives back what console_attach() took, when there will be no such VM. */
-void console_detach(const struct guest_console *console);
+void console_detach(const struct guest_console *attached);
 
 /* Tells the console whose it is, before the VM starts. */
 void console_connect(const struct guest_console *attached, struct guest *guest);
