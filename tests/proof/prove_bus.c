@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The bus: whatever address and width a guest comes up with, a device sees only aligned accesses
- * that lie wholly inside it; of up to 16 devices, each such as bus_add() takes.
+ * that lie wholly inside it. By induction over the devices: bus_add() keeps what any_bus() assumes,
+ * and every lookup finds right in any bus of which that is true, with up to 16 devices.
  */
 #include "tests/proof/proof.h"
 
@@ -69,4 +70,52 @@ void prove_device_sees_only_aligned_reads_inside_it(void)
 		prove_access(address, width);
 	REACH(seen == &devices[15] && width == 8);
 	REACH(!seen && width == 3);
+}
+
+/* cbmc: --unwind 17 */
+void prove_device_sees_only_aligned_writes_inside_it(void)
+{
+	struct bus bus = any_bus();
+	u64 address = nondet_u64(), value = nondet_u64();
+	unsigned width = nondet_unsigned();
+
+	bus_write(&bus, gpa(address), width, value);
+	if (!seen)
+		return;
+	prove_access(address, width);
+	PROVE(width == 8 ? seen_value == value : seen_value == (value & ((1ULL << 8 * width) - 1)));
+	REACH(seen == &devices[15] && width == 1);
+}
+
+/* An address that a device has is found, also when it is the last in the bus.
+ *
+ * cbmc: --unwind 17 */
+void prove_address_inside_a_device_finds_one(void)
+{
+	struct bus bus = any_bus();
+	u64 address = nondet_u64(), value;
+	size_t i = nondet_size();
+
+	ASSUME(i < bus.count && address >= devices[i].base.value &&
+	       address - devices[i].base.value < devices[i].size);
+	bus_read(&bus, gpa(address), 1, &value);
+	PROVE(seen);
+	REACH(i == 15);
+}
+
+/* cbmc: --unwind 17 */
+void prove_device_added_is_sound_and_overlaps_none(void)
+{
+	struct bus bus = any_bus();
+	struct device device = {.base = gpa(nondet_u64()), .size = nondet_u64()};
+	size_t count = bus.count, i = nondet_size();
+
+	if (bus_add(&bus, &device) != STATUS_OK)
+		return;
+	PROVE(is_sound(&device));
+	PROVE(count < BUS_DEVICE_MAX && bus.count == count + 1 && bus.devices[count] == &device);
+	ASSUME(i < count);
+	PROVE(devices[i].base.value + (devices[i].size - 1) < device.base.value ||
+	      device.base.value + (device.size - 1) < devices[i].base.value);
+	REACH(count == 15);
 }

@@ -77,6 +77,36 @@ static struct guest_memory any_memory(void)
 	return memory;
 }
 
+/* cbmc: --external-sat-solver cadical */
+void prove_create_accepts_only_pages_inside_the_space(void)
+{
+	struct guest_memory memory;
+	u64 base = nondet_u64(), size = nondet_u64(), space;
+	enum hw_gstage_mode mode = any_mode();
+
+	space = gstage_space_size(mode);
+	if (guest_memory_create(&memory, gpa(base), size, mode) != STATUS_OK)
+		return;
+	PROVE(size != 0 && is_aligned(base | size, PAGE_SIZE));
+	PROVE((wide_t)base + size <= space);
+	PROVE(memory.base.value == base && memory.size == size);
+	REACH(base + size == 1ULL << 41);
+}
+
+/* cbmc: --external-sat-solver cadical */
+void prove_address_of_any_length_is_accepted_just_inside_ram(void)
+{
+	struct guest_memory memory = any_memory();
+	u64 address = nondet_u64(), length = nondet_u64();
+	u64 end = memory.base.value + memory.size;
+	/* RAM does not wrap: what is proved above. */
+	bool inside = address >= memory.base.value && address <= end && length <= end - address;
+
+	PROVE(guest_memory_contains(&memory, gpa(address), length) == inside);
+	REACH(inside && length == memory.size);
+	REACH(!inside && length == 0);
+}
+
 /* What guest_memory_touch() gives: a block around the address and inside RAM, of 4 KiB at least. */
 void prove_block_to_be_given_lies_in_ram_around_the_address(void)
 {
