@@ -25,7 +25,9 @@ TIME_MAX = 120  # seconds of processor time for one proof; a busy machine makes 
 
 
 class Wrong(Exception):
-    """A proof that does not hold, or cannot be made."""
+    """A proof that does not hold, or cannot be made. `broken`: there is an input that breaks it."""
+
+    broken = False
 
 
 def find_proofs(source):
@@ -115,7 +117,9 @@ def prove(cbmc, source, preprocessed, only=None, trace=True):
                           and "never gets to" not in what), None)
             if first and trace:
                 text += show_trace(cbmc, preprocessed, name, options, first)
-            raise Wrong(text)
+            reason = Wrong(text)
+            reason.broken = first is not None
+            raise reason
         title = f"{os.path.basename(source)[6:-2]}: {name[6:].replace('_', ' ')}"
         lines.append(f"{title:<70} {count} checks {seconds() - begin:.1f} s")
     return lines
