@@ -388,12 +388,24 @@ static void a_property_that_follows_itself_is_damage(void **state)
 	alarm(0);
 }
 
+static void a_tree_that_is_refused_for_its_size_is_not_called_damaged(void **state)
+{
+	char path[64] = "";
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		add(path[0] ? path : "/", "n");
+		strcat(path, "/n");
+	}
+	assert_string_equal(discover_check_tree(tree), "is nested too deeply");
+}
+
 static void what_is_no_tree_is_told_apart(void **state)
 {
 	static u64 zeros[8];
 
 	(void)state;
-	assert_non_null(discover_check_tree(NULL));
+	assert_string_equal(discover_check_tree(NULL), "is missing: the firmware passed none");
 	assert_non_null(discover_check_tree(zeros));
 	assert_non_null(discover_check_tree((const char *)tree + 4));
 	fdt_set_totalsize(tree, 64 << 20);
@@ -422,6 +434,7 @@ int main(void)
 		TEST(the_bundle_must_be_in_ram),
 		TEST(damage_never_leads_outside_the_tree),
 		TEST(a_property_that_follows_itself_is_damage),
+		TEST(a_tree_that_is_refused_for_its_size_is_not_called_damaged),
 		TEST(what_is_no_tree_is_told_apart),
 	};
 
