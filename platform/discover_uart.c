@@ -150,6 +150,13 @@ static int find_stdout(const void *fdt, int chosen)
 
 	if (path == NULL)
 		return -1;
+	/* libfdt 1.6 follows an alias of an alias, and one of itself for ever. */
+	if (*path != '/') {
+		const char *target = fdt_get_alias_namelen(fdt, path, (int)strcspn(path, "/:"));
+
+		if (target == NULL || *target != '/')
+			return -1;
+	}
 	return fdt_path_offset_namelen(fdt, path, (int)strcspn(path, ":"));
 }
 
