@@ -51,11 +51,14 @@
 #define HENVCFG_STCE	   (1ULL << 63)
 
 /* hstateen0 (Privileged ISA, "Smstateen/Ssstateen") */
-#define HSTATEEN0_C	 (1ULL << 0)
-#define HSTATEEN0_FCSR	 (1ULL << 1)
-#define HSTATEEN0_JVT	 (1ULL << 2)
-#define HSTATEEN0_ENVCFG (1ULL << 62)
-#define HSTATEEN0_SE0	 (1ULL << 63)
+#define HSTATEEN0_C	  (1ULL << 0)
+#define HSTATEEN0_FCSR	  (1ULL << 1)
+#define HSTATEEN0_JVT	  (1ULL << 2)
+#define HSTATEEN0_CTR	  (1ULL << 54)
+#define HSTATEEN0_CONTEXT (1ULL << 57)
+#define HSTATEEN0_CSRIND  (1ULL << 60)
+#define HSTATEEN0_ENVCFG  (1ULL << 62)
+#define HSTATEEN0_SE0	  (1ULL << 63)
 
 /* hgatp */
 #define HGATP_MODE_SHIFT 60

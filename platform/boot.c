@@ -58,7 +58,7 @@ static void __attribute__((noinline)) learn(u64 boot_id, const void *tree)
 	machine.boot_time = boot_time;
 	hostsbi_init();
 	if (wrong != NULL)
-		boot_fail("device tree: %s", wrong);
+		boot_fail("the device tree %s", wrong);
 	fdt = tree;
 	if (discover(fdt, uart_drivers, boot_id, &found) != STATUS_OK)
 		boot_fail("the device tree does not describe it");

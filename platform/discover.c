@@ -14,17 +14,15 @@
 const char *discover_check_tree(const void *fdt)
 {
 	if (fdt == NULL)
-		return "the firmware passed none";
+		return "is missing: the firmware passed none";
 	if (!is_aligned((u64)(uintptr_t)fdt, 8))
-		return "it is not aligned to 8 bytes";
+		return "does not start at a multiple of 8";
 	if (fdt_check_header(fdt) != 0)
-		return "its header is wrong";
+		return "is broken: its header makes no sense";
 	if (fdt_totalsize(fdt) > TREE_SIZE_MAX)
-		return "its size is beyond belief";
+		return "is larger than 16 MiB";
 	/* libfdt's own check takes any time, or for ever, with trees made so. */
-	if (tree_check(fdt, fdt_totalsize(fdt)) != NULL)
-		return "it is damaged";
-	return NULL;
+	return tree_check(fdt, fdt_totalsize(fdt));
 }
 
 /* The initial RAM disk of /chosen is the VM bundle. Its being in RAM is checked here, as it is

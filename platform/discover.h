@@ -48,7 +48,7 @@ struct discovered {
 };
 
 /* Says whether there is a tree at all that libfdt can walk without leaving it. NULL if so, else
- * what is wrong with it. */
+ * what is wrong with it: "the device tree" and this make a sentence. */
 const char *discover_check_tree(const void *fdt);
 
 /* Fills the result from a tree that passed. Each part prints a line for what it cannot use and goes

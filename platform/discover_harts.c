@@ -36,20 +36,24 @@ static void add_hart(const void *fdt, int node, u64 boot_id, struct discovered *
 	u64 id, size;
 
 	if (tree_reg(fdt, node, 0, &id, &size) != STATUS_OK) {
-		log_error("device tree: %s: reg makes no sense; this hart is not used",
-			  tree_path(fdt, node));
+		if (tree_may_complain())
+			log_error("device tree: %s: reg makes no sense; this hart is not used",
+				  tree_path(fdt, node));
 		return;
 	}
 	if (is_known(out, id)) {
-		log_error("device tree: %s: there is another hart %llu; this one is not used",
-			  tree_path(fdt, node), (unsigned long long)id);
+		if (tree_may_complain())
+			log_error(
+				"device tree: %s: there is another hart %llu; this one is not used",
+				tree_path(fdt, node), (unsigned long long)id);
 		return;
 	}
 	if (out->hart_count == HW_HART_MAX) {
 		u64 spare = id == boot_id ? out->harts[--out->hart_count].id : id;
 
-		log_info("hart %llu is one more than the %u that can be used",
-			 (unsigned long long)spare, HW_HART_MAX);
+		if (tree_may_complain())
+			log_info("hart %llu is one more than the %u that can be used",
+				 (unsigned long long)spare, HW_HART_MAX);
 		if (spare == id)
 			return;
 	}

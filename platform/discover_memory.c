@@ -40,7 +40,7 @@ static enum status add_memory_node(const void *fdt, int node, struct region_set 
 		if (region_add(memory, base, size) != STATUS_OK)
 			return too_many("RAM");
 	}
-	if (count == 0)
+	if (count == 0 && tree_may_complain())
 		log_error("device tree: %s: reg makes no sense; this RAM is not used",
 			  tree_path(fdt, node));
 	return STATUS_OK;
@@ -84,7 +84,9 @@ static enum status reserve_node(const void *fdt, int node, struct discovered *ou
 	u64 base, size;
 
 	if (fdt_getprop(fdt, node, "reg", NULL) == NULL) {
-		log_info("device tree: %s: has no address and is ignored", tree_path(fdt, node));
+		if (tree_may_complain())
+			log_info("device tree: %s: has no address and is ignored",
+				 tree_path(fdt, node));
 		return STATUS_OK;
 	}
 	status = tree_reg_count(fdt, node, &count);

@@ -15,6 +15,10 @@
 
 #define REG_SHIFT_MAX 12
 
+/* Ports that turn out useless before the search ends: for each the tree is walked from its
+ * beginning. */
+#define PORT_TRIES_MAX 64
+
 static const struct uart_driver *find_driver(const void *fdt, int node,
 					     const struct uart_driver *const *drivers)
 {
@@ -128,8 +132,9 @@ static bool try_node(const void *fdt, int node, const struct uart_driver *const 
 	if (driver == NULL || !tree_is_okay(fdt, node))
 		return false;
 	if (!read_uart(fdt, node, driver->register_count, &out->uart)) {
-		log_error("device tree: %s: its registers cannot be used as described",
-			  tree_path(fdt, node));
+		if (tree_may_complain())
+			log_error("device tree: %s: its registers cannot be used as described",
+				  tree_path(fdt, node));
 		return false;
 	}
 	out->uart.driver = driver;
@@ -145,12 +150,20 @@ static int find_stdout(const void *fdt, int chosen)
 
 	if (path == NULL)
 		return -1;
+	/* libfdt 1.6 follows an alias of an alias, and one of itself for ever. */
+	if (*path != '/') {
+		const char *target = fdt_get_alias_namelen(fdt, path, (int)strcspn(path, "/:"));
+
+		if (target == NULL || *target != '/')
+			return -1;
+	}
 	return fdt_path_offset_namelen(fdt, path, (int)strcspn(path, ":"));
 }
 
 void discover_uart(const void *fdt, int chosen, const struct uart_driver *const *drivers,
 		   struct discovered *out)
 {
+	unsigned tries = 0;
 	int node;
 
 	/* Some other port may be wired to anything. The firmware knows the one that was named. */
@@ -161,10 +174,13 @@ void discover_uart(const void *fdt, int chosen, const struct uart_driver *const 
 				 "driven; the firmware's console is used");
 		return;
 	}
-	for (node = fdt_next_node(fdt, -1, NULL); node >= 0;
+	for (node = fdt_next_node(fdt, -1, NULL); node >= 0 && tries < PORT_TRIES_MAX;
 	     node = fdt_next_node(fdt, node, NULL)) {
+		if (find_driver(fdt, node, drivers) == NULL || !tree_is_okay(fdt, node))
+			continue;
 		if (try_node(fdt, node, drivers, out))
 			return;
+		tries++;
 	}
 }
 

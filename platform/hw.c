@@ -83,6 +83,8 @@ void hw_clear_unguarded(void)
 
 	if (LIKELY(unguarded == 0))
 		return;
+	if ((unguarded & UNGUARDED_FCSR) != 0)
+		csr_write(fcsr, 0);
 	if ((unguarded & UNGUARDED_JVT) != 0)
 		csr_write(CSR_JVT, 0);
 	if ((unguarded & UNGUARDED_CONTEXT) != 0)

@@ -49,6 +49,12 @@ static inline void mmio_write32(u64 address, u32 value)
 	__asm__ volatile("fence w, o\n\tsw %0, 0(%1)" : : "r"(value), "r"(address) : "memory");
 }
 
+/* Before a store to RAM that tells others of what has been written. */
+static inline void mmio_publish(void)
+{
+	__asm__ volatile("fence o, w" : : : "memory");
+}
+
 /* Between two devices: accesses to the first are done before those to the second begin. */
 static inline void mmio_barrier(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The report of the hypervisor's own mistakes, and of the firmware's that leave it helpless. Runs
- *on the emergency stack of the one hart that came first, uses no lock, allocates nothing, and
- *believes nothing about the state it describes.
+ * on the emergency stack of the one hart that came first, uses no lock, allocates nothing, and
+ * believes nothing about the state it describes.
  *
  * Addresses in the image are printed as the symbol table has them:
  *	addr2line -e build/hartwood.elf -f ADDRESS...

@@ -69,9 +69,10 @@ void plic_move(int context)
 	__atomic_store_n(&plic.wanted, context, __ATOMIC_RELAXED);
 }
 
-/* The new owner may be interrupted as soon as the source is open there, so that this hart must not
- * touch anything after that. What it had claimed has been completed: where the source is closed
- * that would be ignored, and the source stay blocked. */
+/* What this hart had claimed has been completed: where the source is closed that would be ignored,
+ * and the source stay blocked. The new owner may serve the source as soon as it is open there, or
+ * before that, if its PLIC is slow to lower a line; it hands nothing over before it finds itself
+ * the owner, which this hart says last. */
 static void hand_over(int from)
 {
 	int to = __atomic_load_n(&plic.wanted, __ATOMIC_RELAXED);
@@ -79,12 +80,12 @@ static void hand_over(int from)
 	if (to == from)
 		return;
 	let_through(from, false);
-	__atomic_store_n(&plic.context, to, __ATOMIC_RELEASE);
-	mmio_barrier();
 	/* Firmware that has started that hart since plic_init_context() may have shut it: OpenSBI
 	 * does. */
 	mmio_write32(context_register(to, CONTEXT_THRESHOLD), 0);
 	let_through(to, true);
+	mmio_publish();
+	__atomic_store_n(&plic.context, to, __ATOMIC_RELEASE);
 }
 
 bool plic_serve(int context)
@@ -106,7 +107,7 @@ bool plic_serve(int context)
 		mmio_barrier();
 		mmio_write32(claim, source);
 	}
-	if (__atomic_load_n(&plic.context, __ATOMIC_RELAXED) == context)
+	if (__atomic_load_n(&plic.context, __ATOMIC_ACQUIRE) == context)
 		hand_over(context);
 	return true;
 }

@@ -28,7 +28,8 @@ void plic_init_context(int context);
 /* Lets the source through to the context, and has plic_serve() serve it there. */
 void plic_connect(int context, u32 source, void (*handler)(void));
 
-/* The source shall go to that context instead, from its next interrupt on. On any hart. */
+/* The source shall go to that context instead, after its next interrupt or the one that follows. On
+ * any hart. */
 void plic_move(int context);
 
 /* Claims and completes what is pending at the context, on the hart that it belongs to. False if

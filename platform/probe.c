@@ -214,20 +214,25 @@ static void probe_delegation(struct probe_result *result)
 	result->hideleg = csr_read(hideleg);
 }
 
+/* With the units and all of hstateen0 off, as far as they go off: bits of hstateen0 may be
+ * read-only one (Privileged ISA, "State Enable Extensions"), and with Zfinx there is no FS that
+ * would make fcsr trap (Unprivileged ISA, "Zfinx"). */
 static u32 probe_unguarded(u32 features)
 {
+	u64 open = (features & HW_FEATURE_SMSTATEEN) != 0 ? csr_read(hstateen0) : UINT64_MAX;
 	u32 unguarded = 0;
 	u64 value;
 
-	if ((features & HW_FEATURE_SMSTATEEN) != 0)
-		return 0;
-	if (csr_try_write(CSR_JVT, 0))
+	if ((open & HSTATEEN0_FCSR) != 0 && csr_try_write(fcsr, 0))
+		unguarded |= UNGUARDED_FCSR;
+	if ((open & HSTATEEN0_JVT) != 0 && csr_try_write(CSR_JVT, 0))
 		unguarded |= UNGUARDED_JVT;
-	if (csr_try_write(CSR_SCONTEXT, 0))
+	if ((open & HSTATEEN0_CONTEXT) != 0 && csr_try_write(CSR_SCONTEXT, 0))
 		unguarded |= UNGUARDED_CONTEXT;
-	if (csr_try_write(CSR_VSISELECT, 0))
+	if ((open & HSTATEEN0_CSRIND) != 0 && csr_try_write(CSR_VSISELECT, 0))
 		unguarded |= UNGUARDED_VSISELECT;
-	if (csr_try_read(CSR_SCTRSTATUS, &value) && csr_try_write(CSR_VSCTRCTL, 0))
+	if ((open & HSTATEEN0_CTR) != 0 && csr_try_read(CSR_SCTRSTATUS, &value) &&
+	    csr_try_write(CSR_VSCTRCTL, 0))
 		unguarded |= UNGUARDED_CTR;
 	return unguarded;
 }

@@ -15,12 +15,13 @@
 /* Its cache blocks are larger than a page, so that trying them could hit anything. */
 #define PROBE_NAMED_LARGE_BLOCKS (1U << 30)
 
-/* What VS-mode has for want of Smstateen, whether or not somebody wants it to. */
+/* What VS-mode has whether or not somebody wants it to: no bit of hstateen0 can take it away. */
 enum probe_unguarded {
 	UNGUARDED_JVT = 1 << 0,	      /* Zcmt */
 	UNGUARDED_CONTEXT = 1 << 1,   /* Sdtrig: scontext */
 	UNGUARDED_VSISELECT = 1 << 2, /* Ssaia, Sscsrind */
 	UNGUARDED_CTR = 1 << 3,	      /* Ssctr: its records are those of all modes */
+	UNGUARDED_FCSR = 1 << 4,      /* Zfinx: fcsr without sstatus.FS */
 };
 
 struct probe_result {

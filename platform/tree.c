@@ -8,20 +8,47 @@
 #include <libfdt.h>
 #include <string.h>
 
+#include "hyp/log.h"
+
 #define CELLS_MAX 4 /* of an address or a size; PCI has 3 */
 #define DEPTH_MAX 16
 
+/* More than any board has: who asks for one after the other would be at it for hours. */
+#define ENTRIES_MAX    1024 /* of a "reg" or "ranges" */
+#define COMPLAINTS_MAX 32   /* lines about nodes of one tree */
+
+/* What a node's children use for addresses and sizes. */
+struct format {
+	unsigned address;
+	unsigned size;
+};
+
 /* The path to the node asked for last: offsets from the root down. libfdt finds a node's parent by
  * walking the tree from its beginning, twice; here one walk answers for all that is above a node.
+ * The same goes for the cells, which are at the end of however many properties.
  */
 static struct {
-	int nodes[DEPTH_MAX];
+	struct {
+		int node;
+		bool has_format;
+		enum status status;
+		struct format format;
+	} levels[DEPTH_MAX];
 	int depth; /* of the last one; -1 before the first walk */
 } path_cache = {.depth = -1};
+
+static unsigned complaint_count;
 
 void tree_begin(void)
 {
 	path_cache.depth = -1;
+	complaint_count = 0;
+}
+
+static void set_level(int depth, int node)
+{
+	path_cache.levels[depth].node = node;
+	path_cache.levels[depth].has_format = false;
 }
 
 static bool walk_to(const void *fdt, int wanted)
@@ -31,7 +58,7 @@ static bool walk_to(const void *fdt, int wanted)
 	path_cache.depth = -1;
 	for (int node = 0; node >= 0 && node <= wanted && depth >= 0 && depth < DEPTH_MAX;
 	     node = fdt_next_node(fdt, node, &depth)) {
-		path_cache.nodes[depth] = node;
+		set_level(depth, node);
 		if (node == wanted) {
 			path_cache.depth = depth;
 			return true;
@@ -45,7 +72,7 @@ static bool walk_to(const void *fdt, int wanted)
 static int depth_of(const void *fdt, int node)
 {
 	for (int depth = path_cache.depth; depth >= 0; depth--) {
-		if (path_cache.nodes[depth] == node)
+		if (path_cache.levels[depth].node == node)
 			return depth;
 	}
 	return walk_to(fdt, node) ? path_cache.depth : -1;
@@ -56,7 +83,7 @@ static int parent_of(const void *fdt, int node)
 {
 	int depth = depth_of(fdt, node);
 
-	return depth > 0 ? path_cache.nodes[depth - 1] : -1;
+	return depth > 0 ? path_cache.levels[depth - 1].node : -1;
 }
 
 void tree_note_child(const void *fdt, int parent, int node)
@@ -65,7 +92,7 @@ void tree_note_child(const void *fdt, int parent, int node)
 
 	if (depth < 0 || depth + 1 >= DEPTH_MAX)
 		return;
-	path_cache.nodes[depth + 1] = node;
+	set_level(depth + 1, node);
 	path_cache.depth = depth + 1;
 }
 
@@ -76,6 +103,17 @@ const char *tree_path(const void *fdt, int node)
 	if (fdt_get_path(fdt, node, path, sizeof(path)) != 0)
 		return "(a node)";
 	return path;
+}
+
+bool tree_may_complain(void)
+{
+	if (complaint_count < COMPLAINTS_MAX) {
+		complaint_count++;
+		return true;
+	}
+	if (complaint_count++ == COMPLAINTS_MAX)
+		log_error("device tree: there is more that is not as it should be");
+	return false;
 }
 
 static u32 read_cell(const void *cells, unsigned index)
@@ -144,19 +182,28 @@ static enum status cell_count(const void *fdt, int node, const char *name, unsig
 	return STATUS_OK;
 }
 
-/* What a node's children use for addresses and sizes. */
-struct format {
-	unsigned address;
-	unsigned size;
-};
-
-static enum status child_format(const void *fdt, int node, struct format *format)
+static enum status read_format(const void *fdt, int node, struct format *format)
 {
 	enum status status = cell_count(fdt, node, "#address-cells", 2, &format->address);
 
 	if (status != STATUS_OK)
 		return status;
 	return cell_count(fdt, node, "#size-cells", 1, &format->size);
+}
+
+static enum status child_format(const void *fdt, int node, struct format *format)
+{
+	int depth = depth_of(fdt, node);
+
+	if (depth < 0)
+		return STATUS_INVALID;
+	if (!path_cache.levels[depth].has_format) {
+		path_cache.levels[depth].status =
+			read_format(fdt, node, &path_cache.levels[depth].format);
+		path_cache.levels[depth].has_format = true;
+	}
+	*format = path_cache.levels[depth].format;
+	return path_cache.levels[depth].status;
 }
 
 /* The property "reg" and the format and length of its entries. */
@@ -177,7 +224,8 @@ static enum status find_reg(const void *fdt, int node, struct format *format, co
 
 	unsigned entry = 4 * (format->address + format->size);
 
-	if (format->address == 0 || (unsigned)length % entry != 0)
+	if (format->address == 0 || (unsigned)length % entry != 0 ||
+	    (unsigned)length / entry > ENTRIES_MAX)
 		return STATUS_INVALID;
 	*count = (unsigned)length / entry;
 	return STATUS_OK;
@@ -200,7 +248,7 @@ static enum status translate_in_ranges(const void *ranges, unsigned length, stru
 {
 	unsigned entry = child.address + parent_cells + child.size;
 
-	if (entry == 0 || length % (4 * entry) != 0)
+	if (entry == 0 || length % (4 * entry) != 0 || length / (4 * entry) > ENTRIES_MAX)
 		return STATUS_INVALID;
 	for (unsigned at = 0; at < length / 4; at += entry) {
 		const fdt32_t *cells = (const fdt32_t *)ranges + at;

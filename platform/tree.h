@@ -19,6 +19,10 @@ void tree_note_child(const void *fdt, int parent, int node);
 /* For messages: the node's path, in a buffer that the next call overwrites. */
 const char *tree_path(const void *fdt, int node);
 
+/* Whether there may be one more message about a node. A tree can be made of nothing but mistakes,
+ * and the line is slow. */
+bool tree_may_complain(void);
+
 /* A property that is one 32-bit cell. False if it is missing or of another size. */
 bool tree_u32(const void *fdt, int node, const char *name, u32 *value);
 
@@ -31,7 +35,7 @@ bool tree_is_okay(const void *fdt, int node);
 bool tree_has_string(const void *fdt, int node, const char *name, const char *value);
 
 /* How many entries the property "reg" has, each of as many cells as the parent says.
- * STATUS_INVALID: the length does not fit. A missing property has none. */
+ * STATUS_INVALID: the length does not fit, or nobody has that many. A missing property has none. */
 enum status tree_reg_count(const void *fdt, int node, unsigned *count) MUST_CHECK;
 
 /* Entry number index of "reg", in CPU addresses: translated through the "ranges" of all buses above

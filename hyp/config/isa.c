@@ -15,8 +15,8 @@
  *   Extensions").
  * - ssdbltrp: henvcfg.DTE stays clear.
  * - zcmt, and zce, which contains it: the jvt CSR is behind hstateen0.JVT, or cleared when a vCPU
- * is loaded.
- * - zfinx and relatives: fcsr is behind hstateen0.FCSR, and no FS tells when it is dirty.
+ *   is loaded.
+ * - zfinx and relatives: likewise fcsr, behind hstateen0.FCSR or cleared.
  * - smaia, ssaia, sscsrind, ssccfg, ssctr, ssqosid, sdtrig: CSRs that are not switched.
  * - ssstateen: hstateen0.SE0 stays clear.
  * - all other sm*, all x*: machine mode; custom state.

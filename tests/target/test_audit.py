@@ -23,6 +23,7 @@ def test_audit_finds_nothing(model):
 @pytest.mark.parametrize("cpu,names", [
     ("max,smstateen=off", {"14e", "14f", "150"}),  # sctrctl, sctrstatus, siselect
     ("rv64,d=off,zcd=off,zcmt=on", {"17"}),        # jvt
+    ("rv64,f=off,d=off,zfa=off,zcd=off,zfinx=on", {"1", "2", "3"}),  # fflags, frm, fcsr
 ])
 def test_what_no_csr_guards_is_no_channel(cpu, names):
     """On harts where a guest can reach state that nobody promises it: it loses what it has put

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -80,6 +81,96 @@ static void bad_memory_nodes_are_named(void **state)
 	assert_said("no usable memory node");
 	SET("/", "#address-cells", 5);
 	assert_int_equal(look(), STATUS_NOT_FOUND);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Trees that are made to take long.
+ */
+
+static u8 slow_tree[8 << 20] __attribute__((aligned(8)));
+
+static void ok(int error)
+{
+	assert_int_equal(error, 0);
+}
+
+/* A root whose cells come after that many other properties. */
+static void begin_slow_tree(unsigned property_count)
+{
+	ok(fdt_create(slow_tree, sizeof(slow_tree)));
+	ok(fdt_finish_reservemap(slow_tree));
+	ok(fdt_begin_node(slow_tree, ""));
+	for (unsigned i = 0; i < property_count; i++)
+		ok(fdt_property(slow_tree, "x", NULL, 0));
+	ok(fdt_property_u32(slow_tree, "#address-cells", 2));
+	ok(fdt_property_u32(slow_tree, "#size-cells", 2));
+}
+
+static void add_slow_node(const char *property, const char *value, unsigned entry_count)
+{
+	const fdt32_t reg[] = {0, cpu_to_fdt32(0x80000000), 0, cpu_to_fdt32(0x10000000)};
+	void *entries;
+
+	ok(fdt_begin_node(slow_tree, "node"));
+	ok(fdt_property_string(slow_tree, property, value));
+	ok(fdt_property_placeholder(slow_tree, "reg", (int)(sizeof(reg) * entry_count), &entries));
+	for (unsigned i = 0; i < entry_count; i++)
+		memcpy((u8 *)entries + sizeof(reg) * i, reg, sizeof(reg));
+	ok(fdt_end_node(slow_tree));
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* It ends soon, for there is no /cpus, and does not say much. */
+static void assert_looked_through_soon(void)
+{
+	double start = seconds();
+
+	ok(fdt_end_node(slow_tree));
+	ok(fdt_finish(slow_tree));
+	fake_console_clear();
+	assert_null(discover_check_tree(slow_tree));
+	assert_int_equal(discover(slow_tree, drivers, 0, &found), STATUS_NOT_FOUND);
+	if (seconds() - start > 5)
+		fail_msg("it took %.1f s", seconds() - start);
+	assert_true(strlen(fake_console_output()) < 4096);
+}
+
+static void a_root_of_many_properties_takes_no_longer_with_many_memory_nodes(void **state)
+{
+	(void)state;
+	begin_slow_tree(60000);
+	for (unsigned i = 0; i < 30000; i++)
+		add_slow_node("device_type", "memory", 1);
+	assert_looked_through_soon();
+	assert_int_equal(found.memory.count, 1);
+}
+
+static void a_node_of_more_memory_than_there_can_be_is_not_used(void **state)
+{
+	(void)state;
+	begin_slow_tree(60000);
+	add_slow_node("device_type", "memory", 200000);
+	assert_looked_through_soon();
+	assert_int_equal(found.memory.count, 0);
+	assert_said("reg makes no sense");
+}
+
+static void many_bad_nodes_are_not_all_told_of(void **state)
+{
+	(void)state;
+	begin_slow_tree(0);
+	for (unsigned i = 0; i < 30000; i++)
+		add_slow_node(i % 2 ? "device_type" : "compatible", i % 2 ? "memory" : "test,port",
+			      0);
+	assert_looked_through_soon();
+	assert_said("there is more that is not as it should be");
 }
 
 static void reserved_memory_is_kept_out_in_whole_pages(void **state)
@@ -297,12 +388,24 @@ static void a_property_that_follows_itself_is_damage(void **state)
 	alarm(0);
 }
 
+static void a_tree_that_is_refused_for_its_size_is_not_called_damaged(void **state)
+{
+	char path[64] = "";
+
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		add(path[0] ? path : "/", "n");
+		strcat(path, "/n");
+	}
+	assert_string_equal(discover_check_tree(tree), "is nested too deeply");
+}
+
 static void what_is_no_tree_is_told_apart(void **state)
 {
 	static u64 zeros[8];
 
 	(void)state;
-	assert_non_null(discover_check_tree(NULL));
+	assert_string_equal(discover_check_tree(NULL), "is missing: the firmware passed none");
 	assert_non_null(discover_check_tree(zeros));
 	assert_non_null(discover_check_tree((const char *)tree + 4));
 	fdt_set_totalsize(tree, 64 << 20);
@@ -316,6 +419,9 @@ int main(void)
 		TEST(several_memory_nodes_are_joined_and_cut_to_pages),
 		TEST(memory_of_one_cell_is_read_too),
 		TEST(bad_memory_nodes_are_named),
+		TEST(a_root_of_many_properties_takes_no_longer_with_many_memory_nodes),
+		TEST(a_node_of_more_memory_than_there_can_be_is_not_used),
+		TEST(many_bad_nodes_are_not_all_told_of),
 		TEST(reserved_memory_is_kept_out_in_whole_pages),
 		TEST(no_map_is_about_ram_only),
 		TEST(a_bundle_that_must_not_be_mapped_is_refused),
@@ -328,6 +434,7 @@ int main(void)
 		TEST(the_bundle_must_be_in_ram),
 		TEST(damage_never_leads_outside_the_tree),
 		TEST(a_property_that_follows_itself_is_damage),
+		TEST(a_tree_that_is_refused_for_its_size_is_not_called_damaged),
 		TEST(what_is_no_tree_is_told_apart),
 	};
 

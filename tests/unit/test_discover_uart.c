@@ -43,6 +43,17 @@ static void stdout_path_may_be_an_alias(void **state)
 	assert_int_equal(found.uart.base, 0x20000000);
 }
 
+static void an_alias_of_itself_leads_nowhere(void **state)
+{
+	(void)state;
+	add("/", "aliases");
+	set_string("/aliases", "serial3", "serial3");
+	set_string("/chosen", "stdout-path", "serial3:115200");
+	assert_int_equal(look(), STATUS_OK);
+	assert_false(found.has_uart);
+	assert_said("stdout-path leads to no port");
+}
+
 static void without_stdout_path_any_known_port_will_do(void **state)
 {
 	(void)state;
@@ -248,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(stdout_path_decides),
 		TEST(stdout_path_may_be_an_alias),
+		TEST(an_alias_of_itself_leads_nowhere),
 		TEST(without_stdout_path_any_known_port_will_do),
 		TEST(no_other_port_replaces_the_one_of_stdout_path),
 		TEST(registers_are_read),
