@@ -50,7 +50,7 @@
 #define HENVCFG_PBMTE	   (1ULL << 62)
 #define HENVCFG_STCE	   (1ULL << 63)
 
-/* hstateen0 (Privileged ISA, "Smstateen/Ssstateen") */
+/* hstateen0 (Privileged ISA, "State Enable Extensions") */
 #define HSTATEEN0_C	  (1ULL << 0)
 #define HSTATEEN0_FCSR	  (1ULL << 1)
 #define HSTATEEN0_JVT	  (1ULL << 2)

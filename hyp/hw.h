@@ -91,32 +91,31 @@ unsigned hw_hart_index(void);
  * hw_write_vsepc(). Those behind an extension must only be used when its feature bit is set.
  */
 
-#define HW_CSRS(X)                              \
-	X(vsstatus)                             \
-	X(vsie)                                 \
-	X(vstvec)                               \
-	X(vsscratch)                            \
-	X(vsepc)                                \
-	X(vscause)                              \
-	X(vstval)                               \
-	X(vsatp)                                \
-	X(vstimecmp) /* HW_FEATURE_SSTC */      \
-	X(hstatus)                              \
-	X(hedeleg)                              \
-	X(hideleg)                              \
-	X(hvip)                                 \
-	X(hip)                                  \
-	X(hgatp)                                \
-	X(htimedelta)                           \
-	X(henvcfg)                              \
-	X(hcounteren)                           \
-	X(hstateen0) /* HW_FEATURE_SMSTATEEN */ \
-	X(senvcfg)                              \
-	X(scounteren)                           \
-	X(sstatus)                              \
-	X(scause)                               \
-	X(stval)                                \
-	X(htval)                                \
+#define HW_CSRS(X)                         \
+	X(vsstatus)                        \
+	X(vsie)                            \
+	X(vstvec)                          \
+	X(vsscratch)                       \
+	X(vsepc)                           \
+	X(vscause)                         \
+	X(vstval)                          \
+	X(vsatp)                           \
+	X(vstimecmp) /* HW_FEATURE_SSTC */ \
+	X(hstatus)                         \
+	X(hedeleg)                         \
+	X(hideleg)                         \
+	X(hvip)                            \
+	X(hip)                             \
+	X(hgatp)                           \
+	X(htimedelta)                      \
+	X(henvcfg)                         \
+	X(hcounteren)                      \
+	X(senvcfg)                         \
+	X(scounteren)                      \
+	X(sstatus)                         \
+	X(scause)                          \
+	X(stval)                           \
+	X(htval)                           \
 	X(htinst)
 
 #define HW_DECLARE_CSR(name)      \

@@ -29,6 +29,8 @@
 #define CSR_VSCTRCTL   0x24e
 #define CSR_VSISELECT  0x250
 #define CSR_SCONTEXT   0x5a8
+#define CSR_HVIEN      0x608
+#define CSR_HVICTL     0x609
 
 /* Privileged ISA, "Supervisor Memory-Management Fence Instruction". */
 #define sfence_vma_all() __asm__ volatile("sfence.vma" : : : "memory")

@@ -49,11 +49,18 @@ void hart_init_csrs(void)
 	csr_write(hideleg, hart_self()->probe.hideleg);
 	csr_write(hcounteren, HCOUNTEREN_TIME);
 	csr_write(hstatus, HSTATUS_VSXL_64);
-	/* Custom and standard state that nobody switches stays shut, whatever the firmware left
-	 * open (Privileged ISA, "State Enable Extension"). hstateen0 is vcpu_load()'s. */
+	/* senvcfg of a guest lives in the register that the host would use; with Smstateen it traps
+	 * from VS-mode unless hstateen0 lets it. Other state stays shut, custom or standard,
+	 * whatever the firmware left open (Privileged ISA, "State Enable Extensions"): nobody
+	 * switches it. */
+	(void)csr_try_write(hstateen0, HSTATEEN0_ENVCFG);
 	(void)csr_try_write(hstateen1, 0);
 	(void)csr_try_write(hstateen2, 0);
 	(void)csr_try_write(hstateen3, 0);
+	/* AIA's ways to give a guest interrupts, beside hvip (AIA, "Virtual interrupts for VS
+	 * level"). */
+	(void)csr_try_write(CSR_HVIEN, 0);
+	(void)csr_try_write(CSR_HVICTL, 0);
 	csr_write(hvip, 0);
 	csr_write(hie, 0);
 	csr_write(hgatp, 0);

@@ -36,6 +36,7 @@ struct isa_entry {
 enum promise {
 	PROMISE_VSTVAL = 1 << 0, /* Shvstvala */
 	PROMISE_VSTVEC = 1 << 1, /* Shvstvecd */
+	PROMISE_SENVPM = 1 << 2, /* Ssnpm */
 };
 
 #define F   HW_FEATURE_F
@@ -173,7 +174,8 @@ static const struct isa_entry isa_entries[] = {
 	{"sstvala", 0, 0, PROMISE_VSTVAL},
 	{"sstvecd", 0, 0, PROMISE_VSTVEC},
 	{"ssu64xl", 0, 0, 0},
-	{"supm", 0, 0, 0},
+	/* The means to it that a kernel has in VS-mode is senvcfg.PMM, not menvcfg's. */
+	{"supm", 0, 0, PROMISE_SENVPM},
 
 	/* henvcfg.ADUE is set where it can be, and then the hart "behaves as though the Svade
 	 * extension were not implemented" for VS-stage translation. */
@@ -242,6 +244,8 @@ static void read_host(const char *names, struct isa_set *named, u32 *promises)
 		else
 			*promises |= promises_of(names);
 	}
+	if (contains(named, find_entry("ssnpm")))
+		*promises |= PROMISE_SENVPM;
 	/* A hart with Svadu, where firmware keeps ADUE clear, does what Svade says ("Svadu
 	 * Extension for Hardware Updating of A/D Bits"). */
 	if (contains(named, find_entry("svadu")))

@@ -129,7 +129,7 @@ static void forward_locked(struct vplic *plic, unsigned word)
 }
 
 /* Out of line: plain registers are read without the stack frame that this needs. */
-static __attribute__((noinline)) u32 claim(struct vplic *plic, struct vplic_context *context)
+static __attribute__((noinline)) u32 claim(struct vplic *plic, const struct vplic_context *context)
 {
 	lock_acquire(&plic->lock);
 	unsigned source = best_source_locked(plic, context, 0);

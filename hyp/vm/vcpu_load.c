@@ -57,11 +57,6 @@ static void load_csrs(const struct vcpu *vcpu)
 		hw_write_vstimecmp(csr->vstimecmp);
 	hw_write_hvip(csr->hvip);
 	hw_write_scounteren(csr->scounteren);
-	/* senvcfg of the guest lives in the register that the host would use; with Smstateen it
-	 * traps from VS-mode unless hstateen0 lets it. sstateen0 stays shut: nothing that it
-	 * governs is open, and Ssstateen is not promised. */
-	if (hw_has(HW_FEATURE_SMSTATEEN))
-		hw_write_hstateen0(HSTATEEN0_ENVCFG);
 	hw_write_senvcfg(csr->senvcfg);
 	hw_clear_unguarded();
 }

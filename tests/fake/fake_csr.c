@@ -62,7 +62,6 @@ void fake_csrs_reset(const struct fake_options *options)
 	fake_writable.senvcfg = envcfg_fields();
 	fake_writable.hcounteren = UINT32_MAX;
 	fake_writable.scounteren = UINT32_MAX;
-	fake_writable.hstateen0 = HSTATEEN0_SE0 | HSTATEEN0_ENVCFG | HSTATEEN0_C;
 	for (unsigned i = 0; i < HW_HART_MAX; i++)
 		csrs[i].vstimecmp = UINT64_MAX;
 }
@@ -136,7 +135,6 @@ DEFINE_CSR(sstatus, (void)0, status_value(csr->sstatus), MERGED(sstatus))
 DEFINE_CSR(hstatus, (void)0, csr->hstatus | HSTATUS_VSXL_64, MERGED(hstatus))
 DEFINE_CSR(hgatp, (void)0, csr->hgatp, hgatp_value(csr->hgatp, value))
 DEFINE_CSR(vstimecmp, require(HW_FEATURE_SSTC, "vstimecmp"), csr->vstimecmp, value)
-DEFINE_CSR(hstateen0, require(HW_FEATURE_SMSTATEEN, "hstateen0"), csr->hstateen0, MERGED(hstateen0))
 PLAIN_CSR(vsie)
 PLAIN_CSR(vstvec)
 PLAIN_CSR(vsscratch)

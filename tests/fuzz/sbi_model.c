@@ -217,7 +217,6 @@ void sbi_model_after(struct vcpu *vcpu)
 	REQUIRE_EQUAL(csr->hcounteren, call->csr.hcounteren);
 	REQUIRE_EQUAL(csr->henvcfg, call->csr.henvcfg);
 	REQUIRE_EQUAL(csr->hgatp, call->csr.hgatp);
-	REQUIRE_EQUAL(csr->hstateen0, call->csr.hstateen0);
 	REQUIRE_EQUAL(csr->hstatus | HSTATUS_VTW, call->csr.hstatus | HSTATUS_VTW);
 	REQUIRE_EQUAL(csr->vsatp, call->csr.vsatp);
 	REQUIRE_EQUAL(csr->vstvec, call->csr.vstvec);

@@ -113,6 +113,13 @@ static void test_rva23s64_of_qemu_keeps_svade(void **state)
 		   "_sstvecd_ssu64xl_supm_svade_svinval_svnapot_svpbmt");
 }
 
+static void test_masked_pointers_need_the_control_of_s_mode(void **state)
+{
+	(void)state;
+	assert_isa("i\0m\0supm\0smnpm\0", ALL_FEATURES, "rv64im");
+	assert_isa("i\0m\0supm\0ssnpm\0", ALL_FEATURES, "rv64im_ssnpm_supm");
+}
+
 static void test_nothing_for_another_level_gets_through(void **state)
 {
 	static const char *const never[] = {
@@ -301,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_rv64_of_qemu_loses_h_and_the_counters),
 		cmocka_unit_test(test_max_of_qemu_loses_what_needs_state_or_control),
 		cmocka_unit_test(test_rva23s64_of_qemu_keeps_svade),
+		cmocka_unit_test(test_masked_pointers_need_the_control_of_s_mode),
 		cmocka_unit_test(test_nothing_for_another_level_gets_through),
 		cmocka_unit_test(test_an_extension_that_failed_its_probe_is_not_given),
 		cmocka_unit_test(test_a_feature_that_the_tree_does_not_name_is_not_given),

@@ -282,14 +282,6 @@ static void a_guest_is_given_what_all_harts_can_do(void **state)
 	}
 }
 
-static void with_smstateen_senvcfg_is_open_to_the_guest_and_nothing_else(void **state)
-{
-	(void)state;
-	fake_writable.hstateen0 = ~0ULL;
-	vcpu_load(a);
-	assert_int_equal(hw_read_hstateen0(), HSTATEEN0_ENVCFG);
-}
-
 /* What no CSR keeps a guest from, whoever has used it. */
 static void unguarded_state_is_cleared_for_the_next_vcpu(void **state)
 {
@@ -478,7 +470,6 @@ int main(void)
 		cmocka_unit_test_setup(a_move_executes_fence_i_and_nothing_else_does, setup),
 		cmocka_unit_test_setup(the_tables_are_those_of_the_vm, setup),
 		cmocka_unit_test_setup(a_guest_is_given_what_all_harts_can_do, setup),
-		cmocka_unit_test_setup(with_smstateen_senvcfg_is_open_to_the_guest_and_nothing_else,
 				       setup),
 		cmocka_unit_test_setup(an_expected_landing_pad_waits_for_the_vcpu_that_expects_it,
 				       setup),
