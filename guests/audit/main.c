@@ -47,7 +47,7 @@ void audit_tables(void)
 	marker(3);
 	run_held();
 	marker(4);
-	print("audit: end\n");
+	print("audit: end, %u records\n", record_count);
 }
 
 static const struct boot_group groups[] = {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the record that is held back because the next may be equal. */
+/* Owns the record that is held back because the next may be equal, and how many there were. */
 #include "tests.h"
+
+u32 record_count;
 
 static struct {
 	bool any;
@@ -45,6 +47,7 @@ void record_flush(void)
 
 void record(enum context context, const char *table, u32 item, const char *result)
 {
+	record_count++;
 	if (held.any && held.context == context && held.table == table && held.last + 1 == item &&
 	    strcmp(held.result, result) == 0) {
 		held.last = item;

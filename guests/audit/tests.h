@@ -105,6 +105,8 @@ void text_trap(struct text *text, const struct outcome *outcome);
 void record(enum context context, const char *table, u32 item, const char *result);
 /* Writes out what is held back. */
 void record_flush(void);
+/* Of single items: who reads the lines can tell that none is missing. */
+extern u32 record_count;
 
 /* ---- the parts ---- */
 
