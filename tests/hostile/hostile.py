@@ -206,7 +206,9 @@ def check_said(said, setup, typed=False):
 
 
 def check_guest(counts):
-    """What only the guest itself can see."""
+    """What only the guest itself can see; and that it did something at all."""
+    if not sum(counts.sums("rounds", len(KINDS))):
+        raise Finding("the hostile guest has attacked nothing")
     for life in counts.lives.values():
         if life.get("odd", "0") != "0":
             raise Finding(f"the guest took an exception of cause {life['odd']}")

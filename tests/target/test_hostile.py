@@ -56,6 +56,16 @@ def test_what_others_could_notice_is_a_finding(line):
         assert said.beats() == [(10, 0, 1)]
 
 
+@pytest.mark.parametrize("words", ["odd 0 rounds 0,0,0,0,0,0,0,0,0", "odd 20 rounds 1,0", None])
+def test_guest_that_attacks_nothing_or_meets_odd_exceptions_is_a_finding(words):
+    counts = hostile.Counts()
+    text = f"hostile 1a ms 5 lost 0 again 0 {words}"
+    if words:
+        counts.take(hostile.Said(f"hostile | {text} = {hostile.check_sum(text)}\r\n"))
+    with pytest.raises(hostile.Finding):
+        hostile.check_guest(counts)
+
+
 def test_counts_are_taken_from_whole_lines_only():
     counts = hostile.Counts()
     text = "hostile 1a ms 5 lost 0 again 0 rounds 1,2,3,0,0,0,0,0,4"
