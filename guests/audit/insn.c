@@ -146,6 +146,7 @@ static bool make_other(u32 item, u32 *insn)
 		0x00156013,			    /* prefetch.r */
 		0x00356013,			    /* prefetch.w */
 		0x00500033,			    /* ntl.all */
+		0x0000100f,			    /* fence.i */
 		0x00000013,			    /* nop */
 		0x00100013,			    /* a hint */
 		0x00004002,			    /* c.lwsp x0 */
@@ -175,7 +176,7 @@ static const struct table tables[] = {
 	{"czcb", 0x100, make_c_zcb, BARE, false},
 	{"calu", 0x100, make_c_alu, BARE, false},
 	{"major", 0x100, make_major, BARE, false},
-	{"other", 17, make_other, ALL, true},
+	{"other", 18, make_other, ALL, true},
 };
 
 static struct stub stubs[LOT];

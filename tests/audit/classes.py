@@ -5,7 +5,8 @@ CACM 17(7), 1974) for what guests/audit has tried, from the records of three run
     native   OpenSBI alone with H: HS-mode, the monitor's own mode, and U-mode below it
     guest    Hartwood's guest: VS-mode and VU-mode, where everything of a virtual machine runs
 
-An instruction is *privileged* if it goes through in the monitor's mode and traps in a virtual machine.
+An instruction is *privileged* if it goes through in the monitor's mode, HS, and traps in a virtual
+machine, in VS-mode or VU-mode.
 It is *sensitive* if it controls resources or its behaviour depends on where and in which mode it
 runs; that is the specification's to say, and here is all that this file takes from there: CSRs of
 supervisor level and counters, and the instructions of SENSITIVE. A sensitive instruction that does
@@ -71,8 +72,8 @@ SENSITIVE = [
 OWN_HARDWARE = "own copy, by the hart"
 OWN_MOVED = "own copy, moved between vCPUs"
 OWN_TRAP = "trap to the guest itself"
-TRAPPED = "traps to Hartwood"
-REFUSED = "refused by the hart"
+TRAPPED = "traps"
+REFUSED = "refused in HS-mode too"
 HARMLESS = "not sensitive, goes through"
 CRITICAL = "critical"
 CLASSES = [OWN_HARDWARE, OWN_MOVED, OWN_TRAP, TRAPPED, REFUSED, HARMLESS, CRITICAL]
@@ -152,13 +153,13 @@ class Classifier:
         return HARMLESS if read == "r=0" and not went_through(written) else None
 
     def _csr_item(self, number, mode, word, kind):
-        context = mode + "0"
-        native = self.native.csr(context, number)[word]
-        guest = self.guest.csr(context, number)[word]
+        monitor = self.native.csr("S0", number)[word]
+        native = self.native.csr(mode + "0", number)[word]
+        guest = self.guest.csr(mode + "0", number)[word]
         sensitive = kind if csrs.level(number) > 0 or csrs.is_counter(number) else None
         name = csrs.name(number) + (" read" if word == 0 else " written")
         if not went_through(guest):
-            there = went_through(native) or "+" in native
+            there = went_through(monitor) or "+" in monitor
             # Where the number itself is above the monitor's mode it is M-mode's to refuse.
             return Item(name, mode, kind if csrs.level(number) > 0 else sensitive,
                         TRAPPED if there else REFUSED)
@@ -191,17 +192,18 @@ class Classifier:
                     table in ("csr", "csri", "init", "satp", "csr-off") or table.startswith("held"):
                 continue
             native = self.native.get(context, table, item) or "t"
+            monitor = self.native.get("S0", table, item) or "t"
             name, kind, own, note = sensitive.get((table, item), (f"{table} {item:#x}", None, None,
                                                                   None))
-            yield self._instruction(name, context[0], kind, own, note, native, guest)
+            yield self._instruction(name, context[0], kind, own, note, monitor, native, guest)
 
-    def _instruction(self, name, mode, kind, own, note, native, guest):
+    def _instruction(self, name, mode, kind, own, note, monitor, native, guest):
         if name == "ecall" and mode == "S":
             return Item(name, mode, kind, TRAPPED, "SBI call")
         if guest.startswith("t3") or (name == "ecall" and guest.startswith("t8")):
             return Item(name, mode, kind, OWN_TRAP)
         if not went_through(guest):
-            return Item(name, mode, kind, TRAPPED if went_through(native) else REFUSED)
+            return Item(name, mode, kind, TRAPPED if went_through(monitor) else REFUSED)
         if not went_through(native):
             self.strange.append(f"{name} in {mode}-mode: goes through in a guest, not natively")
         if kind is None:
