@@ -25,6 +25,8 @@ def alone(model, name, words="", h=False):
     with hartwood.Machine(name, kernel=hartwood.guest("audit"), smp=1, mem="512M",
                           cpu=model + ("" if h else ",h=false"), append=words,
                           lifetime=LIFETIME) as machine:
+        # OpenSBI 1.6 prints megabytes, in which pexpect would look again from the start each time.
+        machine.child.searchwindowsize = 100
         machine.expect(r"done \d+ \d+", LIFETIME)
         return machine.text()
 
@@ -84,6 +86,7 @@ class Hartwood:
         with contextlib.closing(gdbstub.Stub(running=True)) as stub, \
                 hartwood.Machine(name, bundle=bundle, smp=1, mem="512M", cpu=model,
                                  lifetime=LIFETIME, args=stub.arguments) as machine:
+            machine.child.searchwindowsize = 500
             # The first marker waits for the debugger, whenever the other one is ready.
             machine.expect_exact("watch: ready", LIFETIME)
             machine.focus("1", "audit")
