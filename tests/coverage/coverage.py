@@ -173,7 +173,8 @@ def read_floor(text):
 
 def highest_floor(path):
     """What the floor has been at most, as far as the repository's history tells."""
-    history = subprocess.run(["git", "-C", str(TOP), "log", "--format=", "-p", "--", str(path)],
+    git = shutil.which("git") or "false"
+    history = subprocess.run([git, "-C", str(TOP), "log", "--format=", "-p", "--", str(path)],
                              capture_output=True, text=True, check=False).stdout
     highest = dict.fromkeys(KINDS, 0.0)
     for line in history.splitlines():
