@@ -322,7 +322,8 @@ static void check_victim(void)
 {
 	const u64 *words = machine_ram(&victim->vm, GUEST_RAM_BASE + 0x800, 8 * VICTIM_WORDS);
 
-	for (unsigned i = 0; words && i < VICTIM_WORDS; i++)
+	REQUIRE(words != NULL);
+	for (unsigned i = 0; i < VICTIM_WORDS; i++)
 		REQUIRE_EQUAL(words[i], victim_word(i));
 	REQUIRE_EQUAL(guest_state(victim), GUEST_RUNNING);
 	REQUIRE(!victim->plic.pending[0] && !victim->uart.ier);
