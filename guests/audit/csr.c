@@ -28,7 +28,8 @@ static void build(u32 first, u32 funct3)
 	stub_begin();
 	for (u32 i = 0; i < LOT; i++) {
 		u32 csr = first + i;
-		/* Far enough from each other that a counter of 10 MHz has gone on, on fast hosts too. */
+		/* Far enough from each other that a counter of 10 MHz has gone on, on fast hosts
+		 * too. */
 		const u32 read[] = {
 			insn_csr(CSRRS, X_A0, csr, X0), insn_csr(CSRRS, X_A2, csr, X0),
 			insn_csr(CSRRS, X_A2, csr, X0), insn_csr(CSRRS, X_A2, csr, X0),

@@ -10,44 +10,61 @@ static u8 reader_page[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 static u64 base[OWN_CSR_MAX], seen[OWN_CSR_MAX];
 static u64 put[OWN_CSR_MAX]; /* what could be read right behind the write */
 
-/* Gives what the CSR has then: the same twice, so that nobody had the hart between write and read. */
-static u64 put_value(u32 csr, u64 value)
+/* FP's CSRs are parts of each other, and so are vector's fixed-point ones. */
+static u32 group_of(u32 csr)
 {
-	const u32 insns[] = {insn_csr(CSRRW, X0, csr, X_A0), insn_csr(CSRRS, X_A1, csr, X0)};
-	const u64 a[ARGUMENT_COUNT] = {value};
-	struct stub stub;
-	u64 got, before;
-
-	stub_begin();
-	stub = stub_add(insns, ARRAY_COUNT(insns));
-	stub_seal();
-	got = stub_run(&stub, a).a[1];
-	do {
-		before = got;
-		got = stub_run(&stub, a).a[1];
-	} while (got != before);
-	return got;
+	if (csr >= 0x001 && csr <= 0x003)
+		return 0x003;
+	return csr == 0x009 || csr == 0x00a ? 0x00f : csr;
 }
 
-/* The trap at the end of a stub changes sstatus, sepc, scause and stval, and FP and vector CSRs are
- * parts of each other. */
-static bool changes_later(u32 csr)
+/* Notes what the CSR, and its like, have then: the same twice, so that nobody had the hart between
+ * write and read. */
+static void put_value(u32 csr, u64 value)
 {
-	return csr == 0x100 || (csr >= 0x141 && csr <= 0x143) || csr < 0x010;
+	const u64 a[ARGUMENT_COUNT] = {value};
+	u32 insns[ARGUMENT_COUNT] = {insn_csr(CSRRW, X0, csr, X_A0)};
+	u32 members[ARGUMENT_COUNT], count = 1;
+	struct outcome got, before;
+	struct stub stub;
+
+	for (u32 i = 0; i < own_csr_count && count < ARGUMENT_COUNT; i++) {
+		if (group_of(own_csrs[i].number) != group_of(csr))
+			continue;
+		insns[count] = insn_csr(CSRRS, X_A0 + count, own_csrs[i].number, X0);
+		members[count++] = i;
+	}
+	stub_begin();
+	stub = stub_add(insns, count);
+	stub_seal();
+	got = stub_run(&stub, a);
+	do {
+		before = got;
+		got = stub_run(&stub, a);
+	} while (memcmp(got.a, before.a, sizeof(got.a)) != 0);
+	for (u32 i = 1; i < count; i++)
+		put[members[i]] = got.a[i];
 }
 
 static void put_own_values(void)
 {
+	for (u32 i = 0; i < own_csr_count; i++)
+		put[i] = own_csrs[i].value;
 	for (u32 i = 0; i < own_csr_count; i++) {
 		struct own_csr *own = &own_csrs[i];
 		u64 pattern = 0x9669a55a3cc3f00f * (own->number | 1);
 		u64 bits = own->writable & ~own->unsafe;
 
-		put[i] = own->value;
 		/* An interrupt that could be taken would be. */
 		if (bits && own->number != 0x104)
-			put[i] = put_value(own->number, (own->value & ~bits) | (pattern & bits));
+			put_value(own->number, (own->value & ~bits) | (pattern & bits));
 	}
+}
+
+/* The trap at the end of a stub changes these itself: sstatus, sepc, scause, stval. */
+static bool is_traps(u32 csr)
+{
+	return csr == 0x100 || (csr >= 0x141 && csr <= 0x143);
 }
 
 /* What has been put is what must be there, though somebody may have had the hart since. */
@@ -55,7 +72,7 @@ static void begin(void (*read_all)(u64 *))
 {
 	read_all(base);
 	for (u32 i = 0; i < own_csr_count; i++) {
-		if (!changes_later(own_csrs[i].number))
+		if (!is_traps(own_csrs[i].number))
 			base[i] = put[i];
 	}
 }
