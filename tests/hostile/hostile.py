@@ -56,6 +56,10 @@ class Finding(Exception):
     """Something that somebody else could notice."""
 
 
+def bundle_path(name):
+    return hartwood.BUILD / "test-bundles" / f"{name}.dtb"
+
+
 class Setup:
     """What a seed stands for."""
 
@@ -93,9 +97,8 @@ class Setup:
         return [heart, *([linux] if self.linux else []), hostile]
 
     def machine(self, name, started=True, **more):
-        """Started; its bundle is there as long as QEMU needs it."""
-        path = hartwood.BUILD / "test-bundles" / f"{name}.dtb"
-        blob = hartwood.bundle_of(path, self.vms(started), show="all")
+        """Started; whoever calls removes its bundle when it has ended."""
+        blob = hartwood.bundle_of(bundle_path(name), self.vms(started), show="all")
         args = ["-seed", str(self.seed)]
         if self.icount:
             args += ["-icount", "shift=2,sleep=off"]
@@ -234,8 +237,7 @@ def check_heart(machine, setup):
 
 def free_at_first(setup, name):
     """KiB that are free in the same machine as long as the hostile VM is off."""
-    machine = setup.machine(f"{name}.before", started=False, timeout=200, lifetime=300)
-    with machine:
+    with setup.machine(name, started=False, timeout=200, lifetime=300) as machine:
         if setup.linux:
             machine.expect_exact("hartwood: linux: started")
         machine.expect(r"beat \d+:")
@@ -265,9 +267,18 @@ def watch(machine, setup, lines):
 
 
 def run(setup, lines, name="hostile", lifetime=1200):
-    """One seed. Gives its Counts."""
+    """One seed. Gives its Counts. The logs stay, the bundles, which have Linux in them, do not."""
+    names = [f"{name}.before", name]
+    try:
+        return run_machines(setup, lines, *names, lifetime)
+    finally:
+        for each in names:
+            bundle_path(each).unlink(missing_ok=True)
+
+
+def run_machines(setup, lines, name_before, name, lifetime):
     counts = Counts()
-    before = free_at_first(setup, name)
+    before = free_at_first(setup, name_before)
     machine = setup.machine(name, timeout=120, lifetime=lifetime)
     with machine:
         try:
