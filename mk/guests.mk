@@ -82,7 +82,7 @@ $(BUILD)/guests/%.bin: $(BUILD)/guests/%.elf
 # Programs for the Linux guest, without a C library. The flags are the bare guests': compiled for no
 # F and D, C code leaves their registers alone, and assembly may keep values in them meanwhile.
 linux_objects = $(patsubst %,$(guest_obj)/%.o,$(sort $(wildcard guests/linux/$(1)/*.[cS])) \
-	guests/linux/lib/start.S guests/lib/format.c guests/lib/mem.c)
+	$(wildcard guests/linux/lib/*.[cS]) guests/lib/format.c guests/lib/mem.c)
 define linux_rule
 $(guest)/$(1): $(call linux_objects,$(1)) $(2)
 	@mkdir -p $$(@D)

@@ -5,6 +5,7 @@
  * stvec to vectored mode.
  */
 #include "csr.h"
+#include "frame.inc"
 #include "hostile.h"
 #include "sbi.h"
 
@@ -98,16 +99,10 @@ stub_handler:
 stub_end:
 	.option	pop
 
-/* u64 guard_call(struct worker *, function): see there. The frame has what C wants preserved. */
+/* u64 guard_call(struct worker *, function): see there. */
 	.globl	guard_call
 guard_call:
-	addi	sp, sp, -128
-	sd	ra, 0(sp)
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
-	sd	s\n, 8 + 8 * \n(sp)
-	.endr
-	sd	gp, 104(sp)
-	sd	tp, 112(sp)
+	frame_push
 	sd	a0, 120(sp)
 	sd	sp, W_TRY_SP(a0)
 	jalr	a1
@@ -123,13 +118,7 @@ guard_land:
 guard_return:
 	sd	zero, W_TRY_SP(a0)
 	sd	zero, W_IN_TRAP(a0)
-	ld	ra, 0(sp)
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
-	ld	s\n, 8 + 8 * \n(sp)
-	.endr
-	ld	gp, 104(sp)
-	ld	tp, 112(sp)
-	addi	sp, sp, 128
+	frame_pop
 	mv	a0, a1
 	ret
 

@@ -5,6 +5,7 @@
  * the tests load device registers into sp, gp and tp too.
  */
 #include "csr.h"
+#include "frame.inc"
 #include "hart.h"
 
 	.section .text.head, "ax"
@@ -98,13 +99,7 @@ trap_entry:
  */
 	.globl	trap_try_call
 trap_try_call:
-	addi	sp, sp, -128
-	sd	ra, 0(sp)
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
-	sd	s\n, 8 + 8 * \n(sp)
-	.endr
-	sd	gp, 104(sp)
-	sd	tp, 112(sp)
+	frame_push
 	csrr	t0, sscratch
 	sd	sp, HART_TRY_SP(t0)
 	mv	t1, a0
@@ -117,13 +112,7 @@ trap_try_landing:
 	csrr	t0, sscratch
 	ld	sp, HART_TRY_SP(t0)
 	sd	zero, HART_TRY_SP(t0)
-	ld	ra, 0(sp)
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
-	ld	s\n, 8 + 8 * \n(sp)
-	.endr
-	ld	gp, 104(sp)
-	ld	tp, 112(sp)
-	addi	sp, sp, 128
+	frame_pop
 	ret
 
 	.bss

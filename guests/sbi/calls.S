@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SBI calls whose surroundings C cannot express. */
 #include "csr.h"
+#include "frame.inc"
 #include "hart.h"
 #include "sbi.h"
 
@@ -62,13 +63,7 @@ start_entry:
 	.globl	suspend_call
 	.balign	4
 suspend_call:
-	addi	sp, sp, -128
-	sd	ra, 0(sp)
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
-	sd	s\n, 8 + 8 * \n(sp)
-	.endr
-	sd	gp, 104(sp)
-	sd	tp, 112(sp)
+	frame_push
 	csrr	t0, sscratch
 	sd	t0, 120(sp)
 	la	t0, suspended_sp
@@ -95,13 +90,7 @@ resume_entry:
 	csrw	stvec, t0
 	csrw	sie, zero
 resumed:
-	ld	ra, 0(sp)
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
-	ld	s\n, 8 + 8 * \n(sp)
-	.endr
-	ld	gp, 104(sp)
-	ld	tp, 112(sp)
-	addi	sp, sp, 128
+	frame_pop
 	ret
 
 /*
@@ -115,13 +104,7 @@ resumed:
 	.globl	registers_call
 	.balign	4
 registers_call:
-	addi	sp, sp, -128
-	sd	ra, 0(sp)
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
-	sd	s\n, 8 + 8 * \n(sp)
-	.endr
-	sd	gp, 104(sp)
-	sd	tp, 112(sp)
+	frame_push
 	sd	sp, PROBE_SP(a0)
 	csrrw	t0, sscratch, a0
 	sd	t0, PROBE_SCRATCH(a0)
@@ -137,13 +120,7 @@ registers_call:
 	csrrw	t0, sscratch, t0
 	sd	t0, PROBE_AFTER + 8 * 2(sp)
 	ld	sp, PROBE_SP(sp)
-	ld	ra, 0(sp)
-	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
-	ld	s\n, 8 + 8 * \n(sp)
-	.endr
-	ld	gp, 104(sp)
-	ld	tp, 112(sp)
-	addi	sp, sp, 128
+	frame_pop
 	ret
 
 	.bss

@@ -63,4 +63,9 @@ struct timer_setting {
 s64 system_call(u64 number, u64 a, u64 b, u64 c, u64 d, u64 e);
 
 s64 thread_start(u64 stack_top, void (*run)(void *), void *argument);
+
+/* To standard output, 200 bytes at most. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* All threads of the process end. */
+void leave(u64 status) __attribute__((noreturn));
 #endif

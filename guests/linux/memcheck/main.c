@@ -18,7 +18,6 @@
  * the flags of the bare guests. This file owns the processes; worker.c does the checks.
  */
 #include "memcheck.h"
-#include "print.h"
 
 #define STACK_SIZE (64ul << 10)
 
@@ -31,30 +30,12 @@ static struct {
 static struct shared *shared;
 static s64 children[WORKER_MAX];
 
-void say(const char *format, ...)
-{
-	char line[200];
-	va_list list;
-	size_t length;
-
-	va_start(list, format);
-	length = format_list(line, sizeof(line), format, list);
-	va_end(list);
-	system_call(SYS_WRITE, 1, (u64)line, length, 0, 0);
-}
-
-static void leave(u64 status)
-{
-	system_call(SYS_EXIT_GROUP, status, 0, 0, 0, 0);
-}
-
 void wrong(const struct worker *worker, const char *what, u64 index, u64 got, u64 want)
 {
 	say("memcheck: WRONG: %s%lu is 0x%lx, not 0x%lx (process %u, thread %u, round %lu)\n", what,
 	    index, got, want, worker->process, worker->thread,
 	    worker->shared->rounds[worker->index] + 1);
-	for (;;)
-		leave(1);
+	leave(1);
 }
 
 static u64 map(u64 length, u64 flags)

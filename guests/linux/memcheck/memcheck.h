@@ -23,9 +23,6 @@ struct worker {
 	struct shared *shared;
 };
 
-/* One line. */
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* Says what was wrong and ends the process with status 1. */
 void wrong(const struct worker *worker, const char *what, u64 index, u64 got, u64 want)
 	__attribute__((noreturn));

@@ -4,9 +4,6 @@
 
 #include "types.h"
 
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void leave(u64 status) __attribute__((noreturn));
-
 /* Says so and ends the process with status 1. */
 void fail(const char *what, s64 got) __attribute__((noreturn));
 
