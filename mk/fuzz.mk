@@ -50,7 +50,9 @@ $(fuzz)/fuzz_%: $(fuzz)/obj/tests/fuzz/fuzz_%.o $(fuzz)/libhyp.a
 MINUTES ?= 1
 INPUT   ?=
 fuzz_seeds = tests/fuzz/corpus/$(T)
-fuzz_run = ASAN_OPTIONS=detect_leaks=0 $(fuzz)/fuzz_$(T) -timeout=20
+# Inputs are sequences: they may grow long soon (by default libFuzzer holds them short for long).
+FUZZ_LEN_CONTROL ?= 10
+fuzz_run = ASAN_OPTIONS=detect_leaks=0 $(fuzz)/fuzz_$(T) -timeout=20 -len_control=$(FUZZ_LEN_CONTROL)
 
 .PHONY: fuzz fuzz-merge fuzz-corpora fuzz-targets fuzz-which
 fuzz-which:

@@ -10,6 +10,7 @@
 #include "hyp/csr.h"
 #include "hyp/sbi/sbi.h"
 #include "hyp/vm/observe.h"
+#include "tests/fuzz/driver.h"
 #include "tests/fuzz/exit_model.h"
 #include "tests/fuzz/machine.h"
 #include "tests/fuzz/race.h"
@@ -199,7 +200,7 @@ static u64 call(struct vcpu *vcpu)
 static void change_state(struct vcpu *vcpu)
 {
 	struct fake_csrs *csr = fake_csrs(hw_hart_index());
-	u64 root = vcpu->vm->memory->base.value;
+	u64 root = vcpu->vm->memory->base.value, low;
 
 	switch (input_u8(&input) % 8) {
 	case 0:
@@ -218,7 +219,8 @@ static void change_state(struct vcpu *vcpu)
 		hw_write_vsstatus(input_u64(&input));
 		break;
 	case 5:
-		hw_write_vsie(input_u16(&input));
+		low = input_u16(&input);
+		hw_write_vsie(low & 0x8000 ? 0x222 : low);
 		break;
 	case 6:
 		csr->sstatus ^= SSTATUS_SPP;
@@ -262,6 +264,8 @@ static u64 step(struct vcpu *vcpu)
 	case 4:
 		return memory_fault(vcpu, plan);
 	case 5:
+		plan->instruction = driver_access(&input, vcpu);
+		return driver_cause(plan->instruction);
 	case 6:
 		return any_trap(vcpu, plan);
 	case 7:
@@ -374,8 +378,10 @@ int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size)
 
 		if (!machine_turn(hart, turn >> 5 == 7 ? 150 : turn >> 5))
 			machine_skip_to_event();
-		if (turn == 0x55)
-			machine.vms[0].input_count += 20;
+		if ((turn & 0x1c) == 0x14) {
+			machine.vms[0].input_count = turn & 0x20 ? 20 : 1;
+			machine_errand(machine_serve_line, 0);
+		}
 		check_victim();
 	}
 	observe_stop(OBSERVE_TRACE | OBSERVE_PROFILE);

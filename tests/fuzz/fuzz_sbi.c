@@ -5,8 +5,10 @@
  * sbi_model.c; a third VM must notice nothing; at the end every page comes back.
  */
 #include "hyp/csr.h"
+#include "hyp/mem/page.h"
 #include "hyp/sbi/sbi.h"
 #include "hyp/vm/observe.h"
+#include "tests/fuzz/driver.h"
 #include "tests/fuzz/machine.h"
 #include "tests/fuzz/race.h"
 #include "tests/fuzz/require.h"
@@ -155,6 +157,8 @@ static u64 step(struct vcpu *vcpu)
 		return MACHINE_NOTHING;
 	case 1:
 		return wait_for_interrupt(vcpu);
+	case 2:
+		return driver_cause(driver_access(&input, vcpu));
 	default:
 		return call(vcpu);
 	}
@@ -226,7 +230,21 @@ static void operate(u64 what)
 	struct guest *guest = machine.vms[what & 1].guest;
 	enum status ignored = STATUS_OK;
 
-	switch (what >> 1 & 7) {
+	switch (what >> 1 & 15) {
+	case 8: /* the next start, or what a guest's call needs */
+	case 9:
+		page_fail_after(what >> 5, 1 + (what >> 1 & 1) * 5);
+		break;
+	case 10:
+		machine.vms[what & 1].load_fails = 1 + (what >> 5) % 3;
+		break;
+	case 11:
+		machine.vms[what & 1].load_fails = 0;
+		break;
+	case 12:
+	case 13:
+		machine_serve_line(what & 1);
+		break;
 	case 0:
 		ignored = guest_pause(guest);
 		break;
@@ -251,7 +269,7 @@ static void set_up(void)
 {
 	static const u64 sizes[] = {KIB(64), MIB(2) + KIB(12), KIB(8), KIB(64)};
 	struct fake_options options = fake_defaults();
-	u8 how = input_u8(&input), features = input_u8(&input);
+	u8 how = input_u8(&input), features = input_u8(&input), more;
 
 	options.hart_count = 1 + how % 3;
 	options.ram_size = MIB(16);
@@ -266,6 +284,15 @@ static void set_up(void)
 		machine_add_vm(1 + (how >> (2 + 2 * i)) % 4, sizes[features >> (3 + 2 * i) & 3],
 			       features & 0x80 ? GUEST_RESTART_NEVER : GUEST_RESTART_ALWAYS,
 			       (struct sched_limits){.shares = 100});
+	more = input_u8(&input);
+	for (unsigned i = 0; i < 2; i++) {
+		machine.vms[i].guest->config.memory_pinned = more >> i & 1;
+		machine.vms[i].load_steps = 1 + (more >> 2 & 3);
+	}
+	if (more & 0x10) {
+		machine.vms[1].guest->config.depends[0] = machine.vms[0].guest;
+		machine.vms[1].guest->config.depends_count = 1;
+	}
 	victim = machine_add_vm(2, KIB(16), GUEST_RESTART_NEVER,
 				(struct sched_limits){.shares = 100})
 			 ->guest;
@@ -304,6 +331,7 @@ static void act(u8 turn)
 	case 6:
 		machine.vms[turn & 1].input_count += turn & 30;
 		machine.vms[turn & 1].room = turn & 2 ? SIZE_MAX : turn & 28;
+		machine_errand(machine_serve_line, turn & 1);
 		break;
 	}
 	turns_of(hart, turn >> 5 == 5 ? 120 : turn >> 5, turn & 0x10);

@@ -20,6 +20,9 @@
 #define STACK_SIZE KIB(512)
 #define TURN_MAX   200000 /* of the end, which has to come */
 
+/* What is under way is done after so many turns of each hart. */
+#define SETTLE_ROUNDS 40
+
 struct hart {
 	struct fiber fiber;
 	bool asleep;
@@ -226,6 +229,17 @@ static void check_loaded(const struct vcpu *vcpu)
 	REQUIRE_EQUAL(vcpu->running_on, hw_hart_index());
 }
 
+/* What the PLIC says is what the guest sees in hip, but for what is on its way. */
+static void check_wires(const struct vcpu *vcpu)
+{
+	const struct guest *guest = guest_of(vcpu->vm);
+
+	if (vcpu->requests & REQUEST_IRQ)
+		return;
+	REQUIRE_EQUAL(hw_read_hvip() & HVIP_VSEIP, vcpu->irq_level & HVIP_VSEIP);
+	REQUIRE_EQUAL(!!(vcpu->irq_level & HVIP_VSEIP), guest->plic.contexts[vcpu->id].asserted);
+}
+
 static u64 on_guest_run(struct vcpu *vcpu)
 {
 	struct hart *hart = current();
@@ -242,8 +256,10 @@ static u64 on_guest_run(struct vcpu *vcpu)
 		run_errand();
 		fake_clear_fences();
 		scause = host_interrupt(index_of(hart));
-		if (!scause)
+		if (!scause) {
+			check_wires(vcpu);
 			scause = machine.over ? MACHINE_NOTHING : own.client->step(vcpu);
+		}
 		if (scause != MACHINE_NOTHING)
 			scause = handle(vcpu, scause, &again);
 	}
@@ -377,13 +393,33 @@ static void stop_all(u64 argument)
 	}
 }
 
-void machine_finish(void)
+static void check_waiting(const struct guest *guest)
+{
+	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
+		const struct vcpu *vcpu = guest->vcpus[i];
+		u64 pending = vcpu->csr.hvip | vcpu->irq_posted | vcpu->irq_level;
+
+		if (vcpu->state == VCPU_WAITING)
+			REQUIRE(!(pending >> 1 & vcpu->csr.vsie));
+	}
+}
+
+void machine_settle(void)
 {
 	machine.over = true;
 	machine.race_rate = 0;
-	while (own.errand)
+	for (unsigned rounds = 0; rounds < SETTLE_ROUNDS || own.errand; rounds++)
 		for (unsigned i = 0; i < hw_machine()->hart_count; i++)
 			machine_turn(i, 1);
+	for (unsigned i = 0; i < machine.vm_count; i++)
+		if (guest_state(machine.vms[i].guest) == GUEST_RUNNING)
+			check_waiting(machine.vms[i].guest);
+}
+
+void machine_finish(void)
+{
+	page_fail_after(0, 0);
+	machine_settle();
 	machine_errand(stop_all, 0);
 	run_until(GUEST_OFF);
 	REQUIRE_EQUAL(page_free_count(), own.free_count);

@@ -34,6 +34,9 @@ struct machine_vm {
 	struct guest *guest;
 	size_t room;	      /* what the line takes before it says no more */
 	u64 sent;	      /* bytes that it took */
+	unsigned load_steps;  /* until it is loaded ... */
+	unsigned load_fails;  /* ... unless it fails in the last but so many: 0, never */
+	unsigned load_left;
 	u8 input;	      /* the next byte that arrives for the guest ... */
 	unsigned input_count; /* ... of so many that wait */
 	unsigned begin_count; /* lives */
@@ -64,6 +67,13 @@ void machine_skip_to_event(void);
 
 /* Some hart calls it at its next chance, when it holds no lock: an operator's wish. */
 void machine_errand(void (*errand)(u64 argument), u64 argument);
+
+/* An errand: what waits for that VM arrives, and its line may take more again. */
+void machine_serve_line(u64 vm);
+
+/* Lets the harts do what is still to be done, while guests do nothing. Nobody then waits for an
+ * interrupt that is there. */
+void machine_settle(void);
 
 /* Stops all VMs and requires that every page comes back. */
 void machine_finish(void);

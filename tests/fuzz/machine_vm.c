@@ -39,6 +39,14 @@ static void offer_input(void *context)
 	}
 }
 
+void machine_serve_line(u64 index)
+{
+	struct machine_vm *vm = &machine.vms[index];
+
+	offer_input(vm);
+	vuart_output_ready(&vm->guest->uart);
+}
+
 static void flush(void *context)
 {
 	(void)context;
@@ -50,13 +58,17 @@ static enum status load_begin(void *context, struct guest_memory *memory)
 	u64 word = 0x10500073;
 
 	vm->begin_count++;
+	vm->load_left = vm->load_steps;
 	return guest_memory_write(memory, gpa(GUEST_RAM_BASE), &word, sizeof(word));
 }
 
 static enum status load_step(void *context, bool *done, gpa_t *entry, gpa_t *fdt)
 {
-	(void)context;
-	*done = true;
+	struct machine_vm *vm = context;
+
+	if (vm->load_left-- == vm->load_fails)
+		return STATUS_INVALID;
+	*done = vm->load_left == 0;
 	*entry = gpa(GUEST_RAM_BASE);
 	*fdt = gpa(GUEST_RAM_BASE + PAGE_SIZE);
 	return STATUS_OK;
@@ -94,6 +106,7 @@ struct machine_vm *machine_add_vm(unsigned vcpu_count, u64 memory_size, enum gue
 	};
 
 	vm->room = SIZE_MAX;
+	vm->load_steps = 1;
 	REQUIRE(guest_create(&config, &vm->guest) == STATUS_OK);
 	machine.vm_count++;
 	return vm;
