@@ -16,7 +16,10 @@
 #include "tests/fuzz/edit_lines.h"
 #include "tests/fuzz/terminals.h"
 
+#include "hyp/trace.h"
 #include "hyp/ui/console_internal.h"
+#include "hyp/ui/trace_commands.h"
+#include "hyp/vm/observe.h"
 #include "tests/unit/shell_screen.h"
 
 #define MARK	  '@'
@@ -251,6 +254,12 @@ static void wait_long(void)
 	be_busy();
 }
 
+/* Of an event, where tracing is on. */
+static u64 fuzzed_argument(struct input *input)
+{
+	return trace_is_on ? input_u64(input) : 0;
+}
+
 static void happen(struct input *input, u8 what)
 {
 	unsigned vm = what / 16 % VM_COUNT;
@@ -277,6 +286,8 @@ static void happen(struct input *input, u8 what)
 		read_some(input, vm);
 		break;
 	case 10:
+		trace((enum trace_event)(what / 16 % TRACE_EVENT_COUNT), guests[vm]->vcpus[0],
+		      fuzzed_argument(input));
 		log_info("%c %u", MARK, what);
 		break;
 	case 11:
@@ -342,6 +353,9 @@ static void start_console(u8 form)
 		make_guest(i, vm_names[i]);
 	look_forget_all();
 	shell_init(NULL);
+	observe_stop(OBSERVE_TRACE | OBSERVE_PROFILE);
+	trace_forget();
+	trace_commands_init();
 	if (form & 2)
 		console_set_escape(form & 4 ? 0 : 1);
 	if (form & 8)

@@ -97,6 +97,70 @@ static u64 call(struct vcpu *vcpu)
 	return CAUSE_ECALL_VS;
 }
 
+static void set_call(struct vcpu *vcpu, u64 eid, u64 function, u64 a0, u64 a1, u64 a2)
+{
+	vcpu->x[17] = eid;
+	vcpu->x[16] = function;
+	vcpu->x[10] = a0;
+	vcpu->x[11] = a1;
+	vcpu->x[12] = a2;
+	vcpu->x[13] = PAGE_SIZE;
+	vcpu->x[14] = 1;
+}
+
+/* What kernels call, with arguments that are right: few bytes of input lead to several vCPUs that
+ * run and send each other interrupts and fences. */
+static u64 usual_call(struct vcpu *vcpu)
+{
+	u8 how = input_u8(&input), value = input_u8(&input);
+	u64 size = guest_of(vcpu->vm)->config.memory_size;
+	u64 address = GUEST_RAM_BASE + (u64)value * 0x340 % size / 64 * 64;
+	u64 mask = value & 0x80 ? 0 : value & 15, base = value & 0x80 ? ~0ULL : 0;
+
+	switch (how % 16) {
+	case 0:
+	case 1:
+	case 2:
+		set_call(vcpu, SBI_EID_HSM, 0, value % vcpu->vm->vcpu_count, address, how);
+		break;
+	case 3: /* stops, or waits */
+		set_call(vcpu, SBI_EID_HSM, value & 1 ? 1 : 3, value & 2 ? 0 : 0x80000000, address,
+			 how);
+		break;
+	case 4:
+	case 5:
+		set_call(vcpu, SBI_EID_IPI, 0, mask, base, 0);
+		break;
+	case 6:
+	case 7:
+	case 8:
+	case 9: /* of a page, or of all */
+		set_call(vcpu, SBI_EID_RFENCE, value % 3, mask, base, how & 0x10 ? 0 : address);
+		if (how & 0x10)
+			vcpu->x[13] = how & 0x20 ? ~0ULL : 0;
+		break;
+	case 10:
+	case 11:
+		set_call(vcpu, SBI_EID_TIME, 0, hw_time() + vcpu->vm->htimedelta + value, 0, 0);
+		break;
+	case 12:
+		set_call(vcpu, SBI_EID_DBCN, how >> 4 & 1, 1 + (how >> 5), address, 0);
+		break;
+	case 13:
+		set_call(vcpu, SBI_EID_STA, 0, address, 0, 0);
+		break;
+	case 14:
+		set_call(vcpu, SBI_EID_SUSP, 0, 0, address, how);
+		break;
+	default:
+		set_call(vcpu, SBI_EID_SRST, 0, value & 1, value >> 1 & 1, 0);
+		if (how & 0x70) /* a status, much more often */
+			set_call(vcpu, SBI_EID_HSM, 2, value % vcpu->vm->vcpu_count, 0, 0);
+		break;
+	}
+	return CAUSE_ECALL_VS;
+}
+
 static void change_state(struct vcpu *vcpu)
 {
 	u8 how = input_u8(&input);
@@ -126,7 +190,8 @@ static void change_state(struct vcpu *vcpu)
 			*word = any_value(vcpu);
 		break;
 	default:
-		fake_csrs(hw_hart_index())->sstatus |= SSTATUS_FS & fake_writable.sstatus;
+		fake_csrs(hw_hart_index())->sstatus |=
+			(SSTATUS_FS | SSTATUS_VS) & fake_writable.sstatus;
 		vcpu->pc = GUEST_RAM_BASE + how * 4ULL;
 		break;
 	}
@@ -157,7 +222,9 @@ static u64 step(struct vcpu *vcpu)
 		return MACHINE_NOTHING;
 	case 1:
 		return wait_for_interrupt(vcpu);
-	case 2:
+	case 6:
+		return usual_call(vcpu);
+	case 7:
 		return driver_cause(driver_access(&input, vcpu));
 	default:
 		return call(vcpu);
@@ -265,11 +332,28 @@ static void operate(u64 what)
 	(void)ignored;
 }
 
+/* The first may have a cap, the second a hart of its own. */
+static struct sched_limits draw_limits(u8 how, unsigned vcpu_count, unsigned vm)
+{
+	unsigned harts = hw_machine()->hart_count;
+	struct sched_limits limits = {.shares = 100};
+
+	if (!(how & 1))
+		return limits;
+	if (vm == 0) {
+		limits.quota = 40;
+	} else if (vcpu_count < harts) {
+		limits.dedicated = true;
+		limits.harts = (BIT(vcpu_count) - 1) << (harts - vcpu_count);
+	}
+	return limits;
+}
+
 static void set_up(void)
 {
 	static const u64 sizes[] = {KIB(64), MIB(2) + KIB(12), KIB(8), KIB(64)};
 	struct fake_options options = fake_defaults();
-	u8 how = input_u8(&input), features = input_u8(&input), more;
+	u8 how = input_u8(&input), features = input_u8(&input), more = input_u8(&input);
 
 	options.hart_count = 1 + how % 3;
 	options.ram_size = MIB(16);
@@ -280,12 +364,12 @@ static void set_up(void)
 	if (features & 4)
 		options.features &= ~(u32)HW_FEATURE_SMSTATEEN;
 	machine_start(&options, &client);
-	for (unsigned i = 0; i < 2; i++)
-		machine_add_vm(1 + (how >> (2 + 2 * i)) % 4, sizes[features >> (3 + 2 * i) & 3],
-			       features & 0x80 ? GUEST_RESTART_NEVER : GUEST_RESTART_ALWAYS,
-			       (struct sched_limits){.shares = 100});
-	more = input_u8(&input);
 	for (unsigned i = 0; i < 2; i++) {
+		unsigned vcpu_count = 1 + (how >> (2 + 2 * i)) % 4;
+
+		machine_add_vm(vcpu_count, sizes[features >> (3 + 2 * i) & 3],
+			       features & 0x80 ? GUEST_RESTART_NEVER : GUEST_RESTART_ALWAYS,
+			       draw_limits(more >> (5 + i), vcpu_count, i));
 		machine.vms[i].guest->config.memory_pinned = more >> i & 1;
 		machine.vms[i].load_steps = 1 + (more >> 2 & 3);
 	}
