@@ -229,6 +229,19 @@ static void check_loaded(const struct vcpu *vcpu)
 	REQUIRE_EQUAL(vcpu->running_on, hw_hart_index());
 }
 
+void machine_count_fences(void)
+{
+	for (unsigned i = 0; i < fake_fence_count(); i++) {
+		struct fake_fence fence = fake_fence(i);
+
+		if (fence.kind == FAKE_FENCE_I)
+			machine.fences[fence.hart][MACHINE_FENCE_I]++;
+		else if (fence.kind >= FAKE_HFENCE_VVMA_ALL)
+			machine.fences[fence.hart][MACHINE_VS_STAGE]++;
+	}
+	fake_clear_fences();
+}
+
 /* What the PLIC says is what the guest sees in hip, but for what is on its way. */
 static void check_wires(const struct vcpu *vcpu)
 {
@@ -254,7 +267,7 @@ static u64 on_guest_run(struct vcpu *vcpu)
 	while (again) {
 		machine_yield();
 		run_errand();
-		fake_clear_fences();
+		machine_count_fences();
 		scause = host_interrupt(index_of(hart));
 		if (!scause) {
 			check_wires(vcpu);

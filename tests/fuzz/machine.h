@@ -43,6 +43,8 @@ struct machine_vm {
 	bool asked_for_input; /* offer_input() came */
 };
 
+enum { MACHINE_VS_STAGE, MACHINE_FENCE_I, MACHINE_FENCE_KINDS };
+
 struct machine {
 	struct machine_vm vms[MACHINE_VM_MAX];
 	unsigned vm_count;
@@ -50,6 +52,7 @@ struct machine {
 	u64 race_seed;
 	bool over;	 /* guests do nothing any more */
 	u64 yield_count; /* times that another hart had a chance */
+	u64 fences[MACHINE_HART_MAX][MACHINE_FENCE_KINDS]; /* executed so far */
 };
 extern struct machine machine;
 
@@ -83,6 +86,9 @@ void machine_yield(void);
 
 /* What lies at a guest-physical address, if there are so many bytes in one leaf; else NULL. */
 void *machine_ram(const struct vm *vm, u64 address, u64 size);
+
+/* Counts what fences have been executed, and forgets them. */
+void machine_count_fences(void);
 
 /* Tells race.h of the RAM that guests have now: of a large one, the first leaves. */
 void machine_note_ram(void);

@@ -13,6 +13,8 @@
 #include "tests/fuzz/require.h"
 #include "tests/fuzz/sbi_answer.h"
 
+#define VCPU_COUNT_MAX 4
+
 /* Where a vCPU's next instruction must be, if it comes in the same life of its VM. */
 struct entry {
 	enum { NOWHERE, RESUMED, STARTED } kind;
@@ -21,8 +23,17 @@ struct entry {
 	u64 x[32];
 };
 
+/* A vCPU of the caller's VM when the call came. */
+struct other {
+	s32 hart;
+	u64 pick_count;
+	enum hsm_state hsm;
+};
+
 struct call {
 	const struct vcpu *vcpu;
+	struct other others[VCPU_COUNT_MAX];
+	u64 fences[MACHINE_HART_MAX][MACHINE_FENCE_KINDS];
 	u64 scause;
 	u64 x[32], pc;
 	struct fake_csrs csr;
@@ -79,6 +90,18 @@ static void note_leaving(const struct vcpu *vcpu)
 	}
 }
 
+static void note_others(struct call *call)
+{
+	const struct vm *vm = call->vcpu->vm;
+
+	REQUIRE(vm->vcpu_count <= VCPU_COUNT_MAX);
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		call->others[i] = (struct other){vm->vcpus[i]->running_on, vm->vcpus[i]->pick_count,
+						 vm->vcpus[i]->hsm};
+	machine_count_fences();
+	memcpy(call->fences, machine.fences, sizeof(call->fences));
+}
+
 void sbi_model_before(struct vcpu *vcpu, u64 scause)
 {
 	struct call *call = &model.calls[hw_hart_index()];
@@ -96,6 +119,7 @@ void sbi_model_before(struct vcpu *vcpu, u64 scause)
 	memcpy(call->x, vcpu->x, sizeof(call->x));
 	if (scause != CAUSE_ECALL_VS || vcpu->x[17] <= 8)
 		return;
+	note_others(call);
 	call->answer = sbi_answer_to(vcpu);
 	if (call->answer.leaves)
 		note_leaving(vcpu);
@@ -126,6 +150,32 @@ static void check_legacy(const struct call *call)
 	REQUIRE_EQUAL(hw_read_vsepc(), call->pc);
 }
 
+static bool is_named(const struct vcpu *vcpu, u64 mask, u64 base)
+{
+	unsigned i = vcpu->id;
+
+	return base == ~0ULL || (base <= i && i - base < 64 && (mask >> (i - base) & 1));
+}
+
+/* Who runs, the caller too, has executed the fence meanwhile; who does not will before anything
+ * else. Those that came and went are left open. */
+static void check_fence(const struct call *call, const struct vcpu *target)
+{
+	const struct other *was = &call->others[target->id];
+	unsigned kind = call->x[16] == 0 ? MACHINE_FENCE_I : MACHINE_VS_STAGE;
+	u32 bit = call->x[16] == 0 ? REQUEST_FENCE_I : REQUEST_VVMA;
+
+	if (was->pick_count != target->pick_count || was->hart != target->running_on)
+		return;
+	/* A range of nothing. */
+	if (target == call->vcpu && call->x[16] != 0 && call->x[12] != 0 && call->x[13] == 0)
+		return;
+	if (was->hart >= 0)
+		REQUIRE(machine.fences[was->hart][kind] != call->fences[was->hart][kind]);
+	else if (was->hsm == HSM_STARTED && target->hsm == HSM_STARTED)
+		REQUIRE(target->requests & bit);
+}
+
 /* What a successful call has done, as far as nobody else can have undone it. */
 static void check_effect(const struct call *call)
 {
@@ -145,14 +195,19 @@ static void check_effect(const struct call *call)
 	case SBI_EID_IPI:
 		for (unsigned i = 0; i < vcpu->vm->vcpu_count; i++) {
 			const struct vcpu *target = vcpu->vm->vcpus[i];
-			bool named = a[1] == ~0ULL ||
-				     (a[1] <= i && i - a[1] < 64 && (a[0] >> (i - a[1]) & 1));
+			bool named = is_named(target, a[0], a[1]);
 
 			if (named && target == vcpu)
 				REQUIRE(hw_read_hvip() & HVIP_VSSIP);
 			else if (named && call->yield_count == machine.yield_count)
 				REQUIRE(target->irq_posted & HVIP_VSSIP);
 		}
+		break;
+	case SBI_EID_RFENCE:
+		machine_count_fences();
+		for (unsigned i = 0; i < vcpu->vm->vcpu_count; i++)
+			if (is_named(vcpu->vm->vcpus[i], a[0], a[1]))
+				check_fence(call, vcpu->vm->vcpus[i]);
 		break;
 	case SBI_EID_DBCN:
 		if (call->x[16] == 0) {
