@@ -9,6 +9,7 @@
 #include "hyp/sbi/sbi.h"
 #include "hyp/vm/observe.h"
 #include "tests/fuzz/driver.h"
+#include "tests/fuzz/kept_state.h"
 #include "tests/fuzz/machine.h"
 #include "tests/fuzz/race.h"
 #include "tests/fuzz/require.h"
@@ -161,6 +162,30 @@ static u64 usual_call(struct vcpu *vcpu)
 	return CAUSE_ECALL_VS;
 }
 
+/* Registers of both units, and some that are only moved. */
+static void use_units(u8 how)
+{
+	unsigned hart = hw_hart_index();
+	u64 value = input_u8(&input);
+
+	if (how & 0x80) {
+		hw_write_vsscratch(value);
+		hw_write_vsepc(value << 8);
+		hw_write_vstval(value << 16);
+		hw_write_scounteren(value);
+		hw_write_senvcfg(value);
+		return;
+	}
+	if (hw_has(HW_FEATURE_F) && (how & 0x40)) {
+		fake_csrs(hart)->sstatus |= SSTATUS_FS;
+		fake_fp(hart)[how % HW_FP_SIZE] = (u8)value;
+	}
+	if (hw_has(HW_FEATURE_V) && (how & 0x20)) {
+		fake_csrs(hart)->sstatus |= SSTATUS_VS;
+		fake_vector(hart)[how % hw_vector_size()] = (u8)value;
+	}
+}
+
 static void change_state(struct vcpu *vcpu)
 {
 	u8 how = input_u8(&input);
@@ -190,8 +215,7 @@ static void change_state(struct vcpu *vcpu)
 			*word = any_value(vcpu);
 		break;
 	default:
-		fake_csrs(hw_hart_index())->sstatus |=
-			(SSTATUS_FS | SSTATUS_VS) & fake_writable.sstatus;
+		use_units(how);
 		vcpu->pc = GUEST_RAM_BASE + how * 4ULL;
 		break;
 	}
@@ -208,9 +232,8 @@ static u64 wait_for_interrupt(struct vcpu *vcpu)
 	return CAUSE_VIRTUAL_INSTRUCTION;
 }
 
-static u64 step(struct vcpu *vcpu)
+static u64 act_as(struct vcpu *vcpu)
 {
-	sbi_model_step(vcpu);
 	if (vcpu->vm == &victim->vm)
 		return MACHINE_NOTHING;
 	step_count++;
@@ -229,6 +252,30 @@ static u64 step(struct vcpu *vcpu)
 	default:
 		return call(vcpu);
 	}
+}
+
+static u64 step(struct vcpu *vcpu)
+{
+	sbi_model_step(vcpu);
+	kept_check(vcpu);
+	u64 scause = act_as(vcpu);
+
+	if (scause == MACHINE_NOTHING)
+		kept_note(vcpu);
+	return scause;
+}
+
+/* An exit ends, or there is no telling how, if the vCPU leaves. */
+static void before(struct vcpu *vcpu, u64 scause)
+{
+	kept_lose(vcpu);
+	sbi_model_before(vcpu, scause);
+}
+
+static void after(struct vcpu *vcpu)
+{
+	sbi_model_after(vcpu);
+	kept_note(vcpu);
 }
 
 /* Words of the guest's memory that a legacy call points to. */
@@ -259,7 +306,7 @@ static enum status load(gva_t address, u64 *value, struct hw_fetch_fault *fault)
 	return STATUS_FAULT;
 }
 
-static const struct machine_client client = {step, sbi_model_before, sbi_model_after};
+static const struct machine_client client = {step, before, after};
 
 /* ------------------------------------------------------------------------------------------------
  * The third VM.
@@ -382,6 +429,7 @@ static void set_up(void)
 			 ->guest;
 	fake_hooks.load_guest = load;
 	sbi_model_start();
+	kept_forget_all();
 	step_count = 0;
 	machine_boot();
 	mark_victim();
