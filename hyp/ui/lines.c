@@ -4,10 +4,20 @@
 
 #include <string.h>
 
+#include "hyp/check.h"
+
+/* The one place where text grows. */
 static void append(struct lines *lines)
 {
+	CHECK(lines->ansi.length <= LINES_TEXT_MAX - lines->length);
 	memcpy(lines->text + lines->length, lines->ansi.bytes, lines->ansi.length);
 	lines->length = (u16)(lines->length + lines->ansi.length);
+}
+
+/* Another unit may not find room. */
+static bool is_full(const struct lines *lines)
+{
+	return lines->length > LINES_TEXT_MAX - ANSI_UNIT_MAX;
 }
 
 /* What a shell's line editor does to take a character back. */
@@ -37,7 +47,7 @@ static bool control(struct lines *lines, u8 byte)
 		return false;
 	case '\t':
 		append(lines);
-		return false;
+		return is_full(lines);
 	default:
 		return false;
 	}
@@ -55,7 +65,7 @@ static bool unit(struct lines *lines, enum ansi_unit unit)
 		append(lines);
 	if (unit == ANSI_COLOUR)
 		lines->fixed = lines->length;
-	return lines->length > LINES_TEXT_MAX - ANSI_UNIT_MAX;
+	return is_full(lines);
 }
 
 bool lines_feed(struct lines *lines, u8 byte)

@@ -126,6 +126,25 @@ static void long_lines_come_in_pieces(void **state)
 	assert_true(longest > 200 && longest <= LINES_TEXT_MAX);
 }
 
+/* Nothing of them is text or a colour, and each counts. */
+static void tabs_alone_do_not_overflow_a_line(void **state)
+{
+	char text[3000];
+	size_t length = 0;
+
+	(void)state;
+	memset(text, '\t', sizeof(text));
+	memset(&lines, 0, sizeof(lines));
+	for (size_t i = 0; i < sizeof(text); i++) {
+		bool complete = lines_feed(&lines, (u8)text[i]);
+
+		assert_true(lines.length <= LINES_TEXT_MAX);
+		if (complete)
+			length += lines.length;
+	}
+	assert_int_equal(length + (lines.complete ? 0 : lines.length), sizeof(text));
+}
+
 /* Nothing but text, tabs and colours, whatever comes. */
 static void no_byte_does_harm(void **state)
 {
@@ -164,6 +183,7 @@ int main(void)
 		cmocka_unit_test(colours_stay),
 		cmocka_unit_test(text_is_utf8),
 		cmocka_unit_test(long_lines_come_in_pieces),
+		cmocka_unit_test(tabs_alone_do_not_overflow_a_line),
 		cmocka_unit_test(no_byte_does_harm),
 	};
 
