@@ -92,8 +92,8 @@ u32 driver_access(struct input *input, struct vcpu *vcpu)
 {
 	struct fake_csrs *csr = fake_csrs(hw_hart_index());
 	u8 how = input_u8(input), value = input_u8(input);
-	struct step step = how & 0x80 ? uart_step(how & 15, value)
-				      : plic_step(how & 15, value, vcpu->id);
+	struct step step =
+		how & 0x80 ? uart_step(how & 15, value) : plic_step(how & 15, value, vcpu->id);
 
 	if (driver_cause(step.instruction) == CAUSE_STORE_GUEST_PAGE_FAULT)
 		vcpu->x[10] = step.value;

@@ -229,30 +229,6 @@ static void check_loaded(const struct vcpu *vcpu)
 	REQUIRE_EQUAL(vcpu->running_on, hw_hart_index());
 }
 
-void machine_count_fences(void)
-{
-	for (unsigned i = 0; i < fake_fence_count(); i++) {
-		struct fake_fence fence = fake_fence(i);
-
-		if (fence.kind == FAKE_FENCE_I)
-			machine.fences[fence.hart][MACHINE_FENCE_I]++;
-		else if (fence.kind >= FAKE_HFENCE_VVMA_ALL)
-			machine.fences[fence.hart][MACHINE_VS_STAGE]++;
-	}
-	fake_clear_fences();
-}
-
-/* What the PLIC says is what the guest sees in hip, but for what is on its way. */
-static void check_wires(const struct vcpu *vcpu)
-{
-	const struct guest *guest = guest_of(vcpu->vm);
-
-	if (vcpu->requests & REQUEST_IRQ)
-		return;
-	REQUIRE_EQUAL(hw_read_hvip() & HVIP_VSEIP, vcpu->irq_level & HVIP_VSEIP);
-	REQUIRE_EQUAL(!!(vcpu->irq_level & HVIP_VSEIP), guest->plic.contexts[vcpu->id].asserted);
-}
-
 static u64 on_guest_run(struct vcpu *vcpu)
 {
 	struct hart *hart = current();
@@ -270,7 +246,7 @@ static u64 on_guest_run(struct vcpu *vcpu)
 		machine_count_fences();
 		scause = host_interrupt(index_of(hart));
 		if (!scause) {
-			check_wires(vcpu);
+			machine_check_wires(vcpu);
 			scause = machine.over ? MACHINE_NOTHING : own.client->step(vcpu);
 		}
 		if (scause != MACHINE_NOTHING)
@@ -406,17 +382,6 @@ static void stop_all(u64 argument)
 	}
 }
 
-static void check_waiting(const struct guest *guest)
-{
-	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
-		const struct vcpu *vcpu = guest->vcpus[i];
-		u64 pending = vcpu->csr.hvip | vcpu->irq_posted | vcpu->irq_level;
-
-		if (vcpu->state == VCPU_WAITING)
-			REQUIRE(!(pending >> 1 & vcpu->csr.vsie));
-	}
-}
-
 void machine_settle(void)
 {
 	machine.over = true;
@@ -426,7 +391,7 @@ void machine_settle(void)
 			machine_turn(i, 1);
 	for (unsigned i = 0; i < machine.vm_count; i++)
 		if (guest_state(machine.vms[i].guest) == GUEST_RUNNING)
-			check_waiting(machine.vms[i].guest);
+			machine_check_waiting(machine.vms[i].guest);
 }
 
 void machine_finish(void)

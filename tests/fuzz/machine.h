@@ -32,10 +32,10 @@ struct machine_client {
 
 struct machine_vm {
 	struct guest *guest;
-	size_t room;	      /* what the line takes before it says no more */
-	u64 sent;	      /* bytes that it took */
-	unsigned load_steps;  /* until it is loaded ... */
-	unsigned load_fails;  /* ... unless it fails in the last but so many: 0, never */
+	size_t room;	     /* what the line takes before it says no more */
+	u64 sent;	     /* bytes that it took */
+	unsigned load_steps; /* until it is loaded ... */
+	unsigned load_fails; /* ... unless it fails in the last but so many: 0, never */
 	unsigned load_left;
 	u8 input;	      /* the next byte that arrives for the guest ... */
 	unsigned input_count; /* ... of so many that wait */
@@ -89,6 +89,12 @@ void *machine_ram(const struct vm *vm, u64 address, u64 size);
 
 /* Counts what fences have been executed, and forgets them. */
 void machine_count_fences(void);
+
+/* Before an instruction of it: what the PLIC says is what the guest sees in hip, but for what is on
+ * its way. */
+void machine_check_wires(const struct vcpu *vcpu);
+/* With all at rest: nobody waits for an interrupt that is there. */
+void machine_check_waiting(const struct guest *guest);
 
 /* Tells race.h of the RAM that guests have now: of a large one, the first leaves. */
 void machine_note_ram(void);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What holds on the fuzzers' machine whatever its guests do. Owns machine.fences. */
+#include "hyp/csr.h"
+#include "tests/fuzz/machine.h"
+#include "tests/fuzz/require.h"
+
+void machine_count_fences(void)
+{
+	for (unsigned i = 0; i < fake_fence_count(); i++) {
+		struct fake_fence fence = fake_fence(i);
+
+		if (fence.kind == FAKE_FENCE_I)
+			machine.fences[fence.hart][MACHINE_FENCE_I]++;
+		else if (fence.kind >= FAKE_HFENCE_VVMA_ALL)
+			machine.fences[fence.hart][MACHINE_VS_STAGE]++;
+	}
+	fake_clear_fences();
+}
+
+void machine_check_wires(const struct vcpu *vcpu)
+{
+	const struct guest *guest = guest_of(vcpu->vm);
+
+	if (vcpu->requests & REQUEST_IRQ)
+		return;
+	REQUIRE_EQUAL(hw_read_hvip() & HVIP_VSEIP, vcpu->irq_level & HVIP_VSEIP);
+	REQUIRE_EQUAL(!!(vcpu->irq_level & HVIP_VSEIP), guest->plic.contexts[vcpu->id].asserted);
+}
+
+void machine_check_waiting(const struct guest *guest)
+{
+	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
+		const struct vcpu *vcpu = guest->vcpus[i];
+		u64 pending = vcpu->csr.hvip | vcpu->irq_posted | vcpu->irq_level;
+
+		if (vcpu->state == VCPU_WAITING)
+			REQUIRE(!(pending >> 1 & vcpu->csr.vsie));
+	}
+}
