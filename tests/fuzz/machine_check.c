@@ -4,6 +4,8 @@
 #include "tests/fuzz/machine.h"
 #include "tests/fuzz/require.h"
 
+#define LATE_TICKS 40
+
 void machine_count_fences(void)
 {
 	for (unsigned i = 0; i < fake_fence_count(); i++) {
@@ -27,13 +29,27 @@ void machine_check_wires(const struct vcpu *vcpu)
 	REQUIRE_EQUAL(!!(vcpu->irq_level & HVIP_VSEIP), guest->plic.contexts[vcpu->id].asserted);
 }
 
+/* Its timer is enabled, and has been due for longer than all harts take for a turn each. */
+static bool is_timer_late(const struct vcpu *vcpu)
+{
+	u64 now = hw_time() + vcpu->vm->htimedelta, due = vcpu->csr.vstimecmp;
+
+	if (!hw_has(HW_FEATURE_SSTC)) {
+		now = hw_time();
+		due = vcpu->timer;
+	}
+	return (vcpu->csr.vsie & HVIP_VSTIP >> 1) && due < now && now - due > LATE_TICKS;
+}
+
 void machine_check_waiting(const struct guest *guest)
 {
 	for (unsigned i = 0; i < guest->vm.vcpu_count; i++) {
 		const struct vcpu *vcpu = guest->vcpus[i];
 		u64 pending = vcpu->csr.hvip | vcpu->irq_posted | vcpu->irq_level;
 
-		if (vcpu->state == VCPU_WAITING)
-			REQUIRE(!(pending >> 1 & vcpu->csr.vsie));
+		if (vcpu->state != VCPU_WAITING)
+			continue;
+		REQUIRE(!(pending >> 1 & vcpu->csr.vsie));
+		REQUIRE(!is_timer_late(vcpu));
 	}
 }
