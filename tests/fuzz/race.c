@@ -15,6 +15,7 @@ static struct {
 	uint64_t state;
 	struct range ranges[RANGE_MAX];
 	unsigned range_count;
+	struct range all; /* all of them are in it: most loads are not */
 } race;
 
 uint64_t race_draw(void)
@@ -54,13 +55,22 @@ unsigned race_count(void)
 void race_over(const void *ram, size_t size)
 {
 	/* More than that do not race: the limit is generous for what targets have. */
-	if (race.range_count < RANGE_MAX)
-		race.ranges[race.range_count++] = (struct range){(uintptr_t)ram, size};
+	if (race.range_count == RANGE_MAX)
+		return;
+	uintptr_t low = (uintptr_t)ram, end = low + size;
+
+	if (race.range_count) {
+		low = race.all.base < low ? race.all.base : low;
+		end = race.all.base + race.all.size > end ? race.all.base + race.all.size : end;
+	}
+	race.all = (struct range){low, end - low};
+	race.ranges[race.range_count++] = (struct range){(uintptr_t)ram, size};
 }
 
 void race_forget(void)
 {
 	race.range_count = 0;
+	race.all.size = 0;
 }
 
 /* What another vCPU might store: one bit flipped, a small number, all ones, anything. */
@@ -103,7 +113,8 @@ static void before_read(uintptr_t address, size_t size)
 
 static inline void on_load(const void *address, size_t size)
 {
-	if (__builtin_expect(race.rate != 0, 0))
+	if (__builtin_expect(race.rate != 0, 0) &&
+	    (uintptr_t)address - race.all.base < race.all.size)
 		before_read((uintptr_t)address, size);
 }
 
