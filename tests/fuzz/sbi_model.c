@@ -44,7 +44,15 @@ struct call {
 	unsigned input_count;
 };
 
+/* What a vCPU has set its timer to, in its own time, and what that was last. */
+struct clock {
+	bool is_set;
+	unsigned life;
+	u64 timer, seen;
+};
+
 static struct {
+	struct clock clocks[MACHINE_VM_MAX][VCPU_COUNT_MAX];
 	struct call calls[MACHINE_HART_MAX];
 	struct entry entries[MACHINE_VM_MAX][VCPU_MAX];
 } model;
@@ -57,6 +65,29 @@ static struct entry *entry_of(const struct vcpu *vcpu)
 static struct machine_vm *machine_vm_of(const struct vcpu *vcpu)
 {
 	return &machine.vms[vcpu->vm->id];
+}
+
+static struct clock *clock_of(const struct vcpu *vcpu)
+{
+	struct clock *clock = &model.clocks[vcpu->vm->id][vcpu->id];
+	unsigned life = machine_vm_of(vcpu)->begin_count;
+
+	if (clock->life != life)
+		*clock = (struct clock){.life = life};
+	return clock;
+}
+
+static u64 guest_time(const struct vcpu *vcpu)
+{
+	return hw_time() + vcpu->vm->htimedelta;
+}
+
+static void note_timer(const struct call *call)
+{
+	struct clock *clock = clock_of(call->vcpu);
+
+	clock->is_set = true;
+	clock->timer = call->x[10];
 }
 
 static void expect_at(const struct vcpu *vcpu, u64 pc, u64 opaque)
@@ -139,6 +170,8 @@ static void check_legacy(const struct call *call)
 	bool has_pointer = call->x[17] >= 4 && call->x[17] <= 7;
 
 	if (vcpu->pc == call->pc + 4) {
+		if (call->x[17] == 0)
+			note_timer(call);
 		check_kept(call, 1 << 10);
 		return;
 	}
@@ -185,6 +218,7 @@ static void check_effect(const struct call *call)
 
 	switch (call->x[17]) {
 	case SBI_EID_TIME:
+		note_timer(call);
 		if (hw_has(HW_FEATURE_SSTC))
 			REQUIRE_EQUAL(hw_read_vstimecmp(), a[0]);
 		else if (a[0] <= hw_time() + vcpu->vm->htimedelta)
@@ -298,6 +332,19 @@ void sbi_model_after(struct vcpu *vcpu)
 		check_driven(call);
 }
 
+/* Its time does not go back, whatever pauses there were, and without Sstc its timer is pending from
+ * when it is due until it is set again ("Function: Set Timer"). */
+static void check_clock(const struct vcpu *vcpu)
+{
+	struct clock *clock = clock_of(vcpu);
+	u64 now = guest_time(vcpu);
+
+	REQUIRE(clock->seen <= now);
+	clock->seen = now;
+	if (clock->is_set && !hw_has(HW_FEATURE_SSTC))
+		REQUIRE_EQUAL(!!(hw_read_hvip() & HVIP_VSTIP), clock->timer <= now);
+}
+
 /* "HSM Hart Start Register State", "HSM Hart Resume Register State" */
 static void check_started(const struct vcpu *vcpu, const struct entry *entry)
 {
@@ -316,6 +363,9 @@ void sbi_model_step(struct vcpu *vcpu)
 	struct entry *entry = entry_of(vcpu);
 
 	REQUIRE_EQUAL(vcpu->hsm, HSM_STARTED);
+	if (entry->kind == STARTED)
+		clock_of(vcpu)->is_set = false;
+	check_clock(vcpu);
 	if (entry->kind != NOWHERE && entry->life == machine_vm_of(vcpu)->begin_count) {
 		if (entry->kind == STARTED)
 			check_started(vcpu, entry);
