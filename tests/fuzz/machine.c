@@ -218,17 +218,6 @@ static u64 handle(struct vcpu *vcpu, u64 scause, bool *again)
 	return scause;
 }
 
-/* As vcpu_load() left it: nobody else's guest is in the hart. */
-static void check_loaded(const struct vcpu *vcpu)
-{
-	REQUIRE(hw_read_hgatp() >> HGATP_MODE_SHIFT != HW_GSTAGE_BARE);
-	REQUIRE_EQUAL(hw_read_hgatp() & HGATP_PPN_MASK,
-		      vcpu->vm->memory->gstage.root.value >> PAGE_SHIFT);
-	REQUIRE(hw_read_hstatus() & HSTATUS_SPV);
-	REQUIRE_EQUAL(hw_read_htimedelta(), vcpu->vm->htimedelta);
-	REQUIRE_EQUAL(vcpu->running_on, hw_hart_index());
-}
-
 static u64 on_guest_run(struct vcpu *vcpu)
 {
 	struct hart *hart = current();
@@ -236,7 +225,7 @@ static u64 on_guest_run(struct vcpu *vcpu)
 	u64 scause = MACHINE_NOTHING;
 
 	set_handling(false);
-	check_loaded(vcpu);
+	machine_check_loaded(vcpu);
 	if (comes_from_deeper(hart, vcpu))
 		own.client->after(vcpu);
 	hart->deeper = NULL;

@@ -90,6 +90,8 @@ void *machine_ram(const struct vm *vm, u64 address, u64 size);
 /* Counts what fences have been executed, and forgets them. */
 void machine_count_fences(void);
 
+/* On its hart, about to be entered. */
+void machine_check_loaded(const struct vcpu *vcpu);
 /* Before an instruction of it: what the PLIC says is what the guest sees in hip, but for what is on
  * its way. */
 void machine_check_wires(const struct vcpu *vcpu);

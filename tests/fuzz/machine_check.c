@@ -19,6 +19,17 @@ void machine_count_fences(void)
 	fake_clear_fences();
 }
 
+/* As vcpu_load() left it: nobody else's guest is in the hart. */
+void machine_check_loaded(const struct vcpu *vcpu)
+{
+	REQUIRE(hw_read_hgatp() >> HGATP_MODE_SHIFT != HW_GSTAGE_BARE);
+	REQUIRE_EQUAL(hw_read_hgatp() & HGATP_PPN_MASK,
+		      vcpu->vm->memory->gstage.root.value >> PAGE_SHIFT);
+	REQUIRE(hw_read_hstatus() & HSTATUS_SPV);
+	REQUIRE_EQUAL(hw_read_htimedelta(), vcpu->vm->htimedelta);
+	REQUIRE_EQUAL(vcpu->running_on, hw_hart_index());
+}
+
 void machine_check_wires(const struct vcpu *vcpu)
 {
 	const struct guest *guest = guest_of(vcpu->vm);
