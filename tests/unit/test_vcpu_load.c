@@ -470,7 +470,6 @@ int main(void)
 		cmocka_unit_test_setup(a_move_executes_fence_i_and_nothing_else_does, setup),
 		cmocka_unit_test_setup(the_tables_are_those_of_the_vm, setup),
 		cmocka_unit_test_setup(a_guest_is_given_what_all_harts_can_do, setup),
-				       setup),
 		cmocka_unit_test_setup(an_expected_landing_pad_waits_for_the_vcpu_that_expects_it,
 				       setup),
 		cmocka_unit_test_setup(unguarded_state_is_cleared_for_the_next_vcpu, setup),
