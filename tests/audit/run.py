@@ -19,14 +19,17 @@ MARKER = 0x41554454
 FIRST, QUIET, AFTER, HELD, LAST = 1, 2, 3, 0x1000, 4
 LIFETIME = 600
 
+# OpenSBI 1.6 prints megabytes, in which pexpect would look again from the start each time. What it
+# reads at once (2,000 bytes) must be in the window, or something in the middle is not looked at.
+WINDOW = 4096
+
 
 def alone(model, name, words="", h=False):
     """Gives the text. With h the program finds itself in HS-mode."""
     with hartwood.Machine(name, kernel=hartwood.guest("audit"), smp=1, mem="512M",
                           cpu=model + ("" if h else ",h=false"), append=words,
                           lifetime=LIFETIME) as machine:
-        # OpenSBI 1.6 prints megabytes, in which pexpect would look again from the start each time.
-        machine.child.searchwindowsize = 100
+        machine.child.searchwindowsize = WINDOW
         machine.expect(r"done \d+ \d+", LIFETIME)
         return machine.text()
 
@@ -86,7 +89,7 @@ class Hartwood:
         with contextlib.closing(gdbstub.Stub(running=True)) as stub, \
                 hartwood.Machine(name, bundle=bundle, smp=1, mem="512M", cpu=model,
                                  lifetime=LIFETIME, args=stub.arguments) as machine:
-            machine.child.searchwindowsize = 500
+            machine.child.searchwindowsize = WINDOW
             # The first marker waits for the debugger, whenever the other one is ready.
             machine.expect_exact("watch: ready", LIFETIME)
             machine.focus("1", "audit")
