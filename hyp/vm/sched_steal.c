@@ -28,8 +28,9 @@ static struct vcpu *look_in(const struct heap *heap, unsigned hart, u64 weight, 
 	for (struct heap_node *node = heap_first(heap); node; node = heap_next(node)) {
 		struct vcpu *vcpu = vcpu_at(node);
 
-		if (seen++ == look_max || (best && seen > LOOK_MAX))
+		if (seen == look_max || (best && seen >= LOOK_MAX))
 			break;
+		seen++;
 		if (!vcpu->sched.movable || !(harts_of(vcpu) >> hart & 1))
 			continue;
 		if (!best ||
