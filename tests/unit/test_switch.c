@@ -26,6 +26,7 @@
 
 static u64 exits, picks; /* at the last look */
 static unsigned looks;	 /* at exits after which the vCPU kept its hart */
+static bool waited;	 /* in a WFI, for which the fake hart looks at its CSRs */
 
 static u64 exits_of(const struct vcpu *vcpu)
 {
@@ -70,7 +71,7 @@ static void look(const struct vcpu *vcpu)
 	u64 count = exits_of(vcpu) - exits;
 
 	LIVE_CHECK(vcpu->full_exits || !HW_FULL_EXITS);
-	if (vcpu->pick_count != picks || count == 0)
+	if (vcpu->pick_count != picks || count == 0 || waited)
 		return;
 	looks++;
 	if (HW_SWITCH_EAGER)
@@ -153,6 +154,7 @@ static u64 look_and_step(struct vcpu *vcpu)
 	/* The second time, its handler has the address after the first. */
 	if (live_line(vcpu) == 10)
 		fake_csrs(hw_hart_index())->vstvec = live_address(HANDLER + 1);
+	waited = result == LIVE_WFI;
 	forget(vcpu);
 	return result;
 }
