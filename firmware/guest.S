@@ -24,6 +24,13 @@
 
 #define X(n) (VCPU_X + 8 * (n))
 
+/* The C functions of the light path; with SWITCH=eager, hyp/vm/switch.c around them. */
+#ifdef HW_SWITCH_EAGER
+#define LIGHT(function) switch_##function
+#else
+#define LIGHT(function) function
+#endif
+
 #define HSTATUS_SPV 0x80
 #define CAUSE_ECALL_VS 10
 #define CAUSE_FIRST_GUEST_ONLY 20
@@ -145,7 +152,7 @@ guest_trap_vector:
 	csrw	sepc, t1
 	mv	a5, sp
 	ld	sp, VCPU_HOST_SP(sp)
-	call	sbi_light
+	call	LIGHT(sbi_light)
 	csrr	sp, sscratch
 	lw	t0, VCPU_DEEPEN(sp)
 	beqz	t0, .Lenter_keep_sepc
@@ -166,7 +173,7 @@ guest_trap_vector:
 	mv	a0, sp
 	mv	a1, t0
 	ld	sp, VCPU_HOST_SP(sp)
-	call	run_light
+	call	LIGHT(run_light)
 	csrr	sp, sscratch
 	mv	t1, a0
 	ld	a0, X(10)(sp)

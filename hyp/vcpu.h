@@ -4,8 +4,8 @@
  * they are loaded, scheduled and stopped is vm/'s business; rooms below it ask through vm_ops.
  *
  * There is no VMCS. While a vCPU is loaded on a hart, its VS CSRs are in the hart's own registers
- * and the copies here are stale; its general registers and pc are here whenever the full path has
- * been taken, and its caller-saved ones and pc on the light path too.
+ * and the copies here are stale (but see hyp/vs.h); its general registers and pc are here whenever
+ * the full path has been taken, and its caller-saved ones and pc on the light path too.
  */
 #pragma once
 
@@ -22,12 +22,12 @@ struct vm;
 struct bus;
 struct guest_memory;
 
-/* The registers that vcpu_load() and vcpu_put() move. hstatus and sstatus are the host's, but some
+/* The registers that vm/switch.h moves. hstatus and sstatus are the host's, but some
  * of their fields say how the guest is to be entered. */
 struct vs_csrs {
 	u64 vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsatp;
 	u64 vstimecmp;		 /* with Sstc */
-	u64 hvip;		 /* VSSIP only: the other two are levels, kept in irq_level */
+	u64 hvip;		 /* VSSIP only, once put: the other two are irq_level's */
 	u64 senvcfg, scounteren; /* one register for host and guest: the H extension has no VS
 				  * counterparts of these */
 	u64 hstatus;		 /* SPV, SPVP */

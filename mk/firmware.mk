@@ -20,7 +20,10 @@ asm_objects := $(patsubst %,$(OBJ)/%.S.o,$(basename $(FIRMWARE_S)))
 # script defines no __global_pointer$ (tests/layering.py looks at the result).
 ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 OPTIMISE := $(if $(DEBUG),-O1 -fno-omit-frame-pointer -DHW_DEBUG=1,-O2)
-POLICY := $(if $(filter full,$(EXIT)),-DHW_FULL_EXITS=1)
+# How a build with less laziness than ours does: hyp/vs.h, hyp/vm/observe.h.
+$(foreach policy,$(filter-out full,$(EXIT)),$(error EXIT=$(policy): only EXIT=full means anything))
+$(foreach policy,$(filter-out eager,$(SWITCH)),$(error SWITCH=$(policy): only SWITCH=eager means anything))
+POLICY := $(if $(filter full,$(EXIT)),-DHW_FULL_EXITS=1) $(if $(filter eager,$(SWITCH)),-DHW_SWITCH_EAGER=1)
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
 COMMON := $(ARCH) -std=gnu11 $(OPTIMISE) $(POLICY) -g -I. -I$(OUT)/include -I$(BUILD)/target/include \
 	--specs=picolibc.specs -fno-pie -fvisibility=hidden -fno-common \

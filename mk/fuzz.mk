@@ -11,7 +11,7 @@ fuzz_names := $(sort $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz
 fuzz_bins  := $(fuzz_names:%=$(fuzz)/fuzz_%)
 
 fuzz_flags := -std=gnu11 -O1 -g -DHW_TEST=1 -DHW_DEBUG=1 -I. -Itests -fno-common $(WARNINGS) \
-	-Wno-unknown-attributes -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+	$(POLICY) -Wno-unknown-attributes -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 # hyp/ alone is what coverage shall lead into. What it reads may race: tests/fuzz/race.h. hyp/mem/ is
 # most of the time of short inputs, for a VM's end looks at every entry of its tables: there loads
 # and comparisons are not told (guest memory it reads by memcpy() alone).

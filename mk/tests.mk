@@ -10,7 +10,7 @@ unit_c  := $(sort $(wildcard tests/unit/test_*.c))
 
 # HW_TEST adds what only tests call; HW_DEBUG the checks of lock ranks.
 host_flags := -std=gnu11 -O1 -g -DHW_TEST=1 -DHW_DEBUG=1 -I. -Itests -fno-common $(WARNINGS) \
-	-fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+	$(POLICY) -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 host_objects := $(patsubst %.c,$(host)/obj/%.o,$(HYP_C) $(fake_c))
 unit_bins    := $(patsubst tests/unit/%.c,$(host)/%,$(unit_c))
 
@@ -41,7 +41,7 @@ $(host)/test_%: $(host)/obj/tests/unit/test_%.o $(host)/libhyp.a
 
 FORMATTED := $(sort $(shell find hyp platform firmware guests tests -name '*.[ch]' 2>/dev/null))
 
-test_env := BUILD=$(BUILD) OUT=$(OUT) QEMU='$(QEMU)' OPENSBI='$(OPENSBI)' CROSS=$(CROSS)
+test_env := BUILD=$(BUILD) CACHE='$(CACHE)' OUT=$(OUT) QEMU='$(QEMU)' OPENSBI='$(OPENSBI)' CROSS=$(CROSS)
 pytest := $(test_env) $(PYTHON) -B -m pytest -q -p no:cacheprovider --rootdir=tests -c /dev/null
 
 .PHONY: test check soak unit layering format-check

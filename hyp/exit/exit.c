@@ -13,6 +13,7 @@
 #include "hyp/exit/mmio.h"
 #include "hyp/mem/guest_memory.h"
 #include "hyp/trace.h"
+#include "hyp/vs.h"
 
 #define INSN_WFI     0x10500073
 #define INSN_WRS_NTO 0x00d00073
@@ -32,10 +33,10 @@ static u64 access_fault_of(u64 scause)
 /* A fetch fault of the first instruction of the trap handler leads to itself for good. */
 static bool loops_on_own_handler(struct vcpu *vcpu, u64 scause, gva_t address)
 {
-	bool from_s = (hw_read_sstatus() & SSTATUS_SPP) != 0;
+	bool from_s = (vs_read_sstatus(vcpu) & SSTATUS_SPP) != 0;
 
 	return scause == CAUSE_FETCH_GUEST_PAGE_FAULT && from_s &&
-	       vcpu->pc == (hw_read_vstvec() & ~3ULL) && address.value == vcpu->pc;
+	       vcpu->pc == (vs_read_vstvec(vcpu) & ~3ULL) && address.value == vcpu->pc;
 }
 
 static void reflect_access_fault(struct vcpu *vcpu, u64 scause, gva_t address)
@@ -123,9 +124,9 @@ static NOINLINE bool guest_page_fault(struct vcpu *vcpu, u64 scause, u32 registe
 /* True if the guest has an interrupt pending that it has enabled in its sie, whether or not its
  * sstatus.SIE is set: the condition that ends a WFI (Privileged ISA, "Wait for Interrupt"). vsie
  * has the VS bits one place down ("Virtual Supervisor Interrupt (vsip and vsie) Registers"). */
-static bool has_wakeup(void)
+static bool has_wakeup(const struct vcpu *vcpu)
 {
-	return ((hw_read_hip() >> 1) & hw_read_vsie()) != 0;
+	return ((vs_pending(vcpu) >> 1) & vs_read_vsie(vcpu)) != 0;
 }
 
 static NOINLINE u32 fetch_instruction(struct vcpu *vcpu)
@@ -150,9 +151,9 @@ static NOINLINE bool virtual_instruction(struct vcpu *vcpu)
 			return true;
 		}
 	}
-	if (insn == INSN_WFI && (hw_read_sstatus() & SSTATUS_SPP)) {
+	if (insn == INSN_WFI && (vs_read_sstatus(vcpu) & SSTATUS_SPP)) {
 		vcpu->pc += 4;
-		if (has_wakeup())
+		if (has_wakeup(vcpu))
 			return true;
 		vcpu->wait = 1;
 		vcpu->leave = 1;

@@ -8,6 +8,7 @@
 
 #include "hyp/csr.h"
 #include "hyp/mem/guest_memory.h"
+#include "hyp/vs.h"
 
 #define PTE_V	     BIT(0)
 #define PTE_RWX	     (BIT(1) | BIT(2) | BIT(3))
@@ -36,7 +37,7 @@ static gpa_t leaf_address(u64 pte, unsigned level, u64 address)
 
 enum walk guest_walk(struct vcpu *vcpu, gva_t address, gpa_t *result)
 {
-	u64 vsatp = hw_read_vsatp();
+	u64 vsatp = vs_read_vsatp(vcpu);
 	unsigned levels = level_count(vsatp >> SATP_MODE_SHIFT);
 	u64 table = (vsatp & SATP_PPN_MASK) << PAGE_SHIFT;
 

@@ -4,6 +4,7 @@
 #include "hyp/sbi/sbi.h"
 
 #include "hyp/csr.h"
+#include "hyp/vs.h"
 
 static NOINLINE struct sbi_ret send_to_others(struct vcpu *vcpu, u64 targets)
 {
@@ -27,7 +28,7 @@ struct sbi_ret sbi_ipi_call(SBI_LIGHT_ARGS)
 	if (!sbi_hart_mask(vcpu, mask, base, &targets))
 		return sbi_error(SBI_ERR_INVALID_PARAM);
 	if (targets & vcpu->self)
-		hw_set_hvip(HVIP_VSSIP);
+		vs_set_hvip(vcpu, HVIP_VSSIP);
 	if (targets & ~vcpu->self)
 		return send_to_others(vcpu, targets & ~vcpu->self);
 	return sbi_value(0);

@@ -6,6 +6,7 @@
  */
 #include "hyp/csr.h"
 #include "hyp/sbi/sbi.h"
+#include "hyp/vs.h"
 
 enum {
 	LEGACY_SET_TIMER,
@@ -114,9 +115,9 @@ static struct sbi_ret call(struct vcpu *vcpu, u64 eid, u64 function, const struc
 	case LEGACY_CONSOLE_GETCHAR:
 		return get_char(vcpu);
 	case LEGACY_CLEAR_IPI: {
-		bool was_set = (hw_read_hvip() & HVIP_VSSIP) != 0;
+		bool was_set = (vs_read_hvip(vcpu) & HVIP_VSSIP) != 0;
 
-		hw_clear_hvip(HVIP_VSSIP);
+		vs_clear_hvip(vcpu, HVIP_VSSIP);
 		return (struct sbi_ret){was_set, 0};
 	}
 	case LEGACY_SEND_IPI:

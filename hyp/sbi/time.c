@@ -2,6 +2,8 @@
 /* SBI, "Timer Extension". Owns nothing. */
 #include "hyp/sbi/sbi.h"
 
+#include "hyp/vs.h"
+
 static NOINLINE struct sbi_ret set_timer_in_software(struct vcpu *vcpu, u64 time)
 {
 	vcpu->vm->ops->set_timer(vcpu, time);
@@ -16,6 +18,6 @@ struct sbi_ret sbi_time_call(SBI_LIGHT_ARGS)
 	 * (Privileged ISA, "Sstc"). */
 	if (!hw_has(HW_FEATURE_SSTC))
 		return set_timer_in_software(vcpu, a0);
-	hw_write_vstimecmp(a0);
+	vs_write_vstimecmp(vcpu, a0);
 	return sbi_value(0);
 }

@@ -15,6 +15,7 @@
 #include "hyp/trace.h"
 #include "hyp/vm/guest.h"
 #include "hyp/vm/run.h"
+#include "hyp/vm/switch.h"
 
 u32 observe_modes;
 
@@ -113,7 +114,7 @@ static void count_times(struct vcpu *vcpu, u64 scause, u64 guest_time, u64 exit_
  * VSSIP itself, and the other two are levels. */
 static void record_entry(const struct vcpu *vcpu, u64 hvip_at_exit)
 {
-	u64 fresh = hw_read_hvip() & ~hvip_at_exit;
+	u64 fresh = vs_read_hvip(vcpu) & ~hvip_at_exit;
 
 	if (fresh)
 		trace(TRACE_INTERRUPT, vcpu, fresh);
@@ -124,8 +125,8 @@ static void record_entry(const struct vcpu *vcpu, u64 hvip_at_exit)
  * handler, and would return to where it exited. */
 static void record_injection(const struct vcpu *vcpu, u64 pc_at_exit)
 {
-	if (vcpu->pc == (hw_read_vstvec() & ~3ULL) && hw_read_vsepc() == pc_at_exit)
-		trace(TRACE_INJECT, vcpu, hw_read_vscause());
+	if (vcpu->pc == (vs_read_vstvec(vcpu) & ~3ULL) && vs_read_vsepc(vcpu) == pc_at_exit)
+		trace(TRACE_INJECT, vcpu, vs_read_vscause(vcpu));
 }
 
 /* ---- The loop ---- */
@@ -147,13 +148,13 @@ static u64 run_once(struct vcpu *vcpu, u64 hvip, u64 *time)
 
 	if (tracing)
 		record_entry(vcpu, hvip);
-	u64 scause = guest_run(vcpu);
+	u64 scause = switch_guest_run(vcpu);
 	u64 exited = hw_time();
 	u64 pc = vcpu->pc;
 
 	if (tracing) {
 		trace(TRACE_EXIT, vcpu, scause);
-		hvip = hw_read_hvip();
+		hvip = vs_read_hvip(vcpu);
 	}
 	handle(vcpu, scause);
 	if (tracing && scause < EXIT_COUNT_SOFT)
@@ -175,7 +176,7 @@ void observe_run(struct vcpu *vcpu)
 	while (!vcpu->leave) {
 		/* Nobody wants to know, but for the build in which every exit goes this way. */
 		if (!__atomic_load_n(&observe_modes, __ATOMIC_RELAXED))
-			handle(vcpu, guest_run(vcpu));
+			handle(vcpu, switch_guest_run(vcpu));
 		else
 			hvip = run_once(vcpu, hvip, &time);
 	}

@@ -20,6 +20,7 @@
 #include "hyp/vm/requests.h"
 #include "hyp/vm/sched.h"
 #include "hyp/vm/steal.h"
+#include "hyp/vm/switch.h"
 #include "hyp/vm/timer.h"
 #include "hyp/vm/vcpu_load.h"
 #include "hyp/vm/work.h"
@@ -51,7 +52,7 @@ static NOINLINE bool host_interrupt(struct vcpu *vcpu, u64 scause)
 	recycle_serve(pcpu);
 	guest_offer_input();
 	requests_serve(vcpu);
-	vcpu_set_wfi_trap(sched_trap_wfi(pcpu));
+	vcpu_set_wfi_trap(vcpu, sched_trap_wfi(pcpu));
 	if (!sched_tick(pcpu) || work_is_due(pcpu))
 		vcpu->leave = 1;
 	pcpu_update_timer(pcpu);
@@ -164,7 +165,7 @@ static void run_vcpu(struct pcpu *pcpu, struct vcpu *vcpu)
 	if (observe_is_on())
 		observe_run(vcpu);
 	while (!vcpu->leave)
-		run_full(vcpu, guest_run(vcpu));
+		run_full(vcpu, switch_guest_run(vcpu));
 	leave(pcpu, vcpu);
 }
 

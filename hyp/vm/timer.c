@@ -4,6 +4,7 @@
 
 #include "hyp/csr.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vs.h"
 
 /* A 16-byte FIFO at 115200 baud is full in 1.4 ms. */
 #define POLL_HZ 1000
@@ -25,7 +26,7 @@ static u64 hart_time_of(const struct vcpu *vcpu, u64 guest_time)
 void timer_set(struct vcpu *self, u64 guest_time)
 {
 	__atomic_fetch_and(&self->irq_level, ~(u32)HVIP_VSTIP, __ATOMIC_SEQ_CST);
-	hw_clear_hvip(HVIP_VSTIP);
+	vs_clear_hvip(self, HVIP_VSTIP);
 	self->timer = guest_time == UINT64_MAX ? UINT64_MAX : hart_time_of(self, guest_time);
 	timer_rang(self);
 	pcpu_update_timer(pcpu_this());
@@ -37,7 +38,7 @@ void timer_rang(struct vcpu *vcpu)
 		return;
 	vcpu->timer = UINT64_MAX;
 	__atomic_fetch_or(&vcpu->irq_level, HVIP_VSTIP, __ATOMIC_SEQ_CST);
-	hw_set_hvip(HVIP_VSTIP);
+	vs_set_hvip(vcpu, HVIP_VSTIP);
 }
 
 u64 timer_deadline(const struct vcpu *vcpu)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The only place that moves VS CSRs. Owns pcpu->loaded.
+ * The only place that moves VS CSRs, with SWITCH=eager but for vm/switch.h at each exit and entry:
+ * then the copies are complete here, and what is left to do is what VMPTRLD has to. Owns
+ * pcpu->loaded.
  *
  * Putting is eager and loading lazy: a vCPU that leaves its hart is complete in memory, and one
  * that comes back before anybody else finds its state still there.
@@ -15,6 +17,7 @@
 #include "hyp/vm/guest.h"
 #include "hyp/vm/pcpu.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vm/switch.h"
 #include "hyp/vm/units.h"
 
 #define SCOUNTEREN_RESET 7 /* cycle, time, instret */
@@ -43,21 +46,9 @@ static u64 guest_henvcfg(void)
 
 static void load_csrs(const struct vcpu *vcpu)
 {
-	const struct vs_csrs *csr = &vcpu->csr;
-
-	hw_write_vsstatus(csr->vsstatus);
-	hw_write_vsie(csr->vsie);
-	hw_write_vstvec(csr->vstvec);
-	hw_write_vsscratch(csr->vsscratch);
-	hw_write_vsepc(csr->vsepc);
-	hw_write_vscause(csr->vscause);
-	hw_write_vstval(csr->vstval);
+	if (!HW_SWITCH_EAGER)
+		switch_load_most(vcpu);
 	hw_write_htimedelta(vcpu->vm->htimedelta);
-	if (hw_has(HW_FEATURE_SSTC))
-		hw_write_vstimecmp(csr->vstimecmp);
-	hw_write_hvip(csr->hvip);
-	hw_write_scounteren(csr->scounteren);
-	hw_write_senvcfg(csr->senvcfg);
 	hw_clear_unguarded();
 }
 
@@ -105,7 +96,8 @@ static void load_translation(struct vcpu *vcpu)
 	hw_write_hgatp(gstage_hgatp(&vcpu->vm->memory->gstage, vmid));
 	hw_write_henvcfg(guest_henvcfg());
 	fence_for_move(vcpu, vmid, fresh);
-	hw_write_vsatp(vcpu->csr.vsatp);
+	if (!HW_SWITCH_EAGER)
+		hw_write_vsatp(vcpu->csr.vsatp);
 }
 
 void vcpu_load(struct vcpu *vcpu)
@@ -120,32 +112,22 @@ void vcpu_load(struct vcpu *vcpu)
 	u64 units = units_load(vcpu);
 	u64 sstatus = hw_read_sstatus() & ~(SSTATUS_FS | SSTATUS_VS | SSTATUS_SPP | SSTATUS_SPELP);
 
-	hw_write_hstatus(vcpu->csr.hstatus);
-	hw_write_sstatus(sstatus | (vcpu->csr.sstatus & (SSTATUS_SPP | SSTATUS_SPELP)) | units);
-	vcpu_set_wfi_trap(sched_trap_wfi(pcpu));
+	vs_write_hstatus(vcpu, vcpu->csr.hstatus);
+	sstatus |= (vcpu->csr.sstatus & (SSTATUS_SPP | SSTATUS_SPELP)) | units;
+	/* In any case: for the units to be on when they are saved. */
+	hw_write_sstatus(sstatus);
+	if (HW_SWITCH_EAGER)
+		vcpu->csr.sstatus = sstatus;
+	vcpu_set_wfi_trap(vcpu, sched_trap_wfi(pcpu));
 	vcpu_sync_irq(vcpu);
 }
 
 void vcpu_put(struct vcpu *vcpu)
 {
-	struct vs_csrs *csr = &vcpu->csr;
-
-	csr->vsstatus = hw_read_vsstatus();
-	csr->vsie = hw_read_vsie();
-	csr->vstvec = hw_read_vstvec();
-	csr->vsscratch = hw_read_vsscratch();
-	csr->vsepc = hw_read_vsepc();
-	csr->vscause = hw_read_vscause();
-	csr->vstval = hw_read_vstval();
-	csr->vsatp = hw_read_vsatp();
-	if (hw_has(HW_FEATURE_SSTC))
-		csr->vstimecmp = hw_read_vstimecmp();
-	csr->hvip = hw_read_hvip() & HVIP_VSSIP;
-	csr->scounteren = hw_read_scounteren();
-	csr->senvcfg = hw_read_senvcfg();
-	csr->hstatus = hw_read_hstatus();
-	csr->sstatus = hw_read_sstatus();
-	units_save(vcpu, csr->sstatus);
+	if (!HW_SWITCH_EAGER)
+		switch_store(vcpu);
+	vcpu->csr.hvip &= HVIP_VSSIP;
+	units_save(vcpu, vcpu->csr.sstatus);
 }
 
 void vcpu_unload(void)
@@ -163,17 +145,17 @@ void vcpu_sync_irq(struct vcpu *vcpu)
 	u32 posted = __atomic_exchange_n(&vcpu->irq_posted, 0, __ATOMIC_SEQ_CST);
 	u32 level = __atomic_load_n(&vcpu->irq_level, __ATOMIC_SEQ_CST);
 
-	hw_clear_hvip((HVIP_VSEIP | HVIP_VSTIP) & ~level);
-	hw_set_hvip(posted | level);
+	vs_clear_hvip(vcpu, (HVIP_VSEIP | HVIP_VSTIP) & ~level);
+	vs_set_hvip(vcpu, posted | level);
 }
 
-void vcpu_set_wfi_trap(bool trap)
+void vcpu_set_wfi_trap(struct vcpu *vcpu, bool trap)
 {
-	u64 hstatus = hw_read_hstatus();
+	u64 hstatus = vs_read_hstatus(vcpu);
 	u64 wanted = trap ? hstatus | HSTATUS_VTW : hstatus & ~HSTATUS_VTW;
 
 	if (wanted != hstatus)
-		hw_write_hstatus(wanted);
+		vs_write_hstatus(vcpu, wanted);
 }
 
 void vcpu_reset(struct vcpu *vcpu, u64 pc, u64 a0, u64 a1)

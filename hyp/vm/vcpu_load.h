@@ -15,11 +15,12 @@ void vcpu_put(struct vcpu *vcpu);
 /* Leaves nothing of any VM active in the hart: no tables of its to be walked speculatively. */
 void vcpu_unload(void);
 
-/* Applies irq_posted and irq_level to hvip. The vCPU is loaded on the calling hart. */
+/* Applies irq_posted and irq_level to hvip. The vCPU is loaded on the calling hart, and out of its
+ * guest; likewise below. */
 void vcpu_sync_irq(struct vcpu *vcpu);
 
 /* Sets hstatus.VTW: with trap, a WFI of the loaded vCPU is an exit; without, the hart waits. */
-void vcpu_set_wfi_trap(bool trap);
+void vcpu_set_wfi_trap(struct vcpu *vcpu, bool trap);
 
 /* The state after reset: pc and a0, a1 as given, translation and interrupts off, all else zero.
  * The vCPU is not loaded anywhere. */

@@ -11,7 +11,7 @@
 #define HVIP_FIELDS    (HVIP_VSSIP | HVIP_VSTIP | HVIP_VSEIP)
 #define HGATP_VMID_MAX 0x3fffULL
 
-static struct fake_csrs csrs[HW_HART_MAX];
+static struct fake_csrs csrs[HW_HART_MAX], reads[HW_HART_MAX], writes[HW_HART_MAX];
 static enum fake_hgatp_reject hgatp_reject;
 
 struct fake_csrs fake_writable;
@@ -19,6 +19,16 @@ struct fake_csrs fake_writable;
 struct fake_csrs *fake_csrs(unsigned hart)
 {
 	return &csrs[hart];
+}
+
+struct fake_csrs *fake_csr_reads(unsigned hart)
+{
+	return &reads[hart];
+}
+
+struct fake_csrs *fake_csr_writes(unsigned hart)
+{
+	return &writes[hart];
 }
 
 static struct fake_csrs *own(void)
@@ -45,6 +55,8 @@ void fake_csrs_reset(const struct fake_options *options)
 
 	hgatp_reject = options->hgatp_reject;
 	memset(csrs, 0, sizeof(csrs));
+	memset(reads, 0, sizeof(reads));
+	memset(writes, 0, sizeof(writes));
 	memset(&fake_writable, 0xff, sizeof(fake_writable));
 	fake_writable.sstatus = sstatus_fields;
 	fake_writable.vsstatus = sstatus_fields;
@@ -116,6 +128,7 @@ static void require(enum hw_feature feature, const char *name)
 		const struct fake_csrs *csr = own();             \
                                                                  \
 		requirement;                                     \
+		reads[hw_hart_index()].name++;                   \
 		return read_value;                               \
 	}                                                        \
 	void hw_write_##name(u64 value)                          \
@@ -123,6 +136,7 @@ static void require(enum hw_feature feature, const char *name)
 		struct fake_csrs *csr = own();                   \
                                                                  \
 		requirement;                                     \
+		writes[hw_hart_index()].name++;                  \
 		csr->name = written_value;                       \
 	}
 
@@ -169,10 +183,12 @@ void hw_write_hip(u64 value)
 
 void hw_set_hvip(u64 bits)
 {
+	writes[hw_hart_index()].hvip++;
 	own()->hvip |= bits & fake_writable.hvip;
 }
 
 void hw_clear_hvip(u64 bits)
 {
+	writes[hw_hart_index()].hvip++;
 	own()->hvip &= ~(bits & fake_writable.hvip);
 }

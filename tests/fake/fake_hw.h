@@ -95,6 +95,10 @@ struct fake_csrs {
 /* The registers themselves, to look at and to set without the rules for writing. */
 struct fake_csrs *fake_csrs(unsigned hart);
 
+/* How often hw_read_*() and hw_write_*() of each were called on a hart. */
+struct fake_csrs *fake_csr_reads(unsigned hart);
+struct fake_csrs *fake_csr_writes(unsigned hart);
+
 /* Bits that software can change in each register, the same for all harts. fake_start() sets it by
  * the features; hgatp is ruled by the options. */
 extern struct fake_csrs fake_writable;

@@ -12,6 +12,7 @@
 #include "hyp/vm/pcpu.h"
 #include "hyp/vm/run.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vm/switch.h"
 #include "hyp/vm/work.h"
 #include "tests/fuzz/fiber.h"
 #include "tests/fuzz/race.h"
@@ -158,7 +159,7 @@ static bool run_light_hidden(struct vcpu *vcpu, u64 scause)
 		if (!(VCPU_LIGHT_REGISTERS >> i & 1))
 			vcpu->x[i] = 0xdeaddeaddeaddead;
 	vcpu->x[0] = scause;
-	bool again = run_light(vcpu, scause);
+	bool again = switch_run_light(vcpu, scause);
 
 	for (unsigned i = 1; i < 32; i++) {
 		if (VCPU_LIGHT_REGISTERS >> i & 1)
@@ -177,7 +178,8 @@ static bool trap(struct vcpu *vcpu, u64 scause)
 	if (scause != CAUSE_ECALL_VS)
 		return run_light_hidden(vcpu, scause);
 	vcpu->pc += 4;
-	struct sbi_ret ret = sbi_light(x[10], x[11], x[12], x[13], x[14], vcpu, x[16], x[17]);
+	struct sbi_ret ret =
+		switch_sbi_light(x[10], x[11], x[12], x[13], x[14], vcpu, x[16], x[17]);
 
 	if (vcpu->deepen)
 		return false;

@@ -39,6 +39,7 @@
 #include "hyp/vm/recycle.h"
 #include "hyp/vm/run.h"
 #include "hyp/vm/sched.h"
+#include "hyp/vm/switch.h"
 #include "hyp/vm/lifecycle.h"
 #include "hyp/vm/timer.h"
 #include "hyp/vm/work.h"
@@ -316,7 +317,7 @@ static inline bool live_run_light(struct vcpu *vcpu, u64 scause)
 			vcpu->x[i] = 0xdeaddeaddeaddead;
 	}
 	vcpu->x[0] = scause;
-	bool again = run_light(vcpu, scause);
+	bool again = switch_run_light(vcpu, scause);
 
 	for (unsigned i = 1; i < 32; i++) {
 		if (VCPU_LIGHT_REGISTERS >> i & 1)
@@ -342,7 +343,8 @@ static inline bool live_trap(struct vcpu *vcpu, u64 scause)
 	if (scause != CAUSE_ECALL_VS)
 		return live_run_light(vcpu, scause);
 	vcpu->pc += 4;
-	struct sbi_ret ret = sbi_light(x[10], x[11], x[12], x[13], x[14], vcpu, x[16], x[17]);
+	struct sbi_ret ret =
+		switch_sbi_light(x[10], x[11], x[12], x[13], x[14], vcpu, x[16], x[17]);
 
 	if (vcpu->deepen)
 		return false;
@@ -355,7 +357,7 @@ static inline u64 live_execute(struct vcpu *vcpu)
 {
 	u64 result = live.vms[vcpu->vm->id].code(vcpu);
 
-	if (result == LIVE_WFI && (hw_read_hstatus() & HSTATUS_VTW)) {
+	if (result == LIVE_WFI && (fake_csrs(hw_hart_index())->hstatus & HSTATUS_VTW)) {
 		fake_csrs(hw_hart_index())->stval = 0x10500073;
 		return CAUSE_VIRTUAL_INSTRUCTION;
 	}
@@ -369,10 +371,12 @@ static inline u64 live_execute(struct vcpu *vcpu)
 static inline u64 live_guest_run(struct vcpu *vcpu)
 {
 	/* As vcpu_load() left it: nobody else's guest is in the hart. */
-	LIVE_CHECK(hw_read_hgatp() >> HGATP_MODE_SHIFT != HW_GSTAGE_BARE);
-	LIVE_CHECK((hw_read_hgatp() & HGATP_PPN_MASK) ==
+	const struct fake_csrs *csr = fake_csrs(hw_hart_index());
+
+	LIVE_CHECK(csr->hgatp >> HGATP_MODE_SHIFT != HW_GSTAGE_BARE);
+	LIVE_CHECK((csr->hgatp & HGATP_PPN_MASK) ==
 		   vcpu->vm->memory->gstage.root.value >> PAGE_SHIFT);
-	LIVE_CHECK(hw_read_hstatus() & HSTATUS_SPV);
+	LIVE_CHECK(csr->hstatus & HSTATUS_SPV);
 	LIVE_CHECK(!live_is_all_off());
 	for (;;) {
 		live_turn();

@@ -5,6 +5,7 @@
 
 #include "hyp/sbi/sbi.h"
 #include "tests/unit/bare_vm.h"
+#include "tests/unit/guest_csrs.h"
 
 #define PC   (RAM_BASE + 0x1000) /* of the ecall */
 #define ARGS self()->x[10], self()->x[11], self()->x[12], self()->x[13], self()->x[14], self()
@@ -34,7 +35,7 @@ static inline struct sbi_ret sbi_call(u64 eid, u64 function, const u64 args[6])
 	bare.call_count = 0;
 	fake_clear_fences();
 
-	struct sbi_ret ret = sbi_light(ARGS, function, eid);
+	struct sbi_ret ret = switch_sbi_light(ARGS, function, eid);
 
 	/* The trap vector knows the vCPU's registers only as far as it has saved them itself. */
 	assert_memory_equal(before, self()->x, sizeof(before));
@@ -42,6 +43,7 @@ static inline struct sbi_ret sbi_call(u64 eid, u64 function, const u64 args[6])
 	self()->deepen = 0;
 	if (call_was_full) {
 		sbi_full(self());
+		guest_enter(self());
 	} else {
 		self()->x[A0] = (u64)ret.error;
 		self()->x[A1] = ret.value;

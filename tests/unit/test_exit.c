@@ -2,6 +2,7 @@
 /* What each trap of a guest leads to: RAM, a device, its own trap, or the end of its VM. */
 #include "hyp/exit/exit.h"
 #include "tests/unit/bare_vm.h"
+#include "tests/unit/guest_csrs.h"
 
 #define PC	(RAM_BASE + 0x1000)
 #define HANDLER (RAM_BASE + 0x100)
@@ -24,7 +25,10 @@ enum exit_result {
 static enum exit_result handle(u64 scause, u32 registers)
 {
 	self()->wait = self()->leave = self()->deepen = 0;
+	guest_exit(self());
 	bool again = exit_exception(self(), scause, registers);
+
+	guest_enter(self());
 
 	assert_int_equal(again, !self()->leave && !self()->deepen);
 	assert_false(self()->leave && self()->deepen);
@@ -486,7 +490,7 @@ static void wfi_does_not_wait_for_a_timer_that_has_rung(void **state)
 	(void)state;
 	csrs()->henvcfg = HENVCFG_STCE;
 	csrs()->vsie = HVIP_VSTIP >> 1;
-	csrs()->htimedelta = 1000;
+	self()->vm->htimedelta = csrs()->htimedelta = 1000;
 	csrs()->vstimecmp = 1500;
 	fake_set_time(499);
 	assert_int_equal(virtual_instruction(WFI), EXIT_WAIT);

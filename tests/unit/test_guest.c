@@ -165,7 +165,7 @@ static u64 reboot_with_interrupts(struct vcpu *vcpu)
 	LIVE_CHECK(bus_write(&guest->bus, gpa(VUART_BASE + 1), 1, 1));
 	LIVE_CHECK(vuart_receive(&guest->uart, &byte, 1) == 1);
 	LIVE_CHECK(vcpu->irq_level & HVIP_VSEIP);
-	LIVE_CHECK(hw_read_hvip() & HVIP_VSEIP);
+	LIVE_CHECK(vs_read_hvip(vcpu) & HVIP_VSEIP);
 	LIVE_CHECK(bus_read(&guest->bus, gpa(VPLIC_BASE + 0x1000), 4, &ignored));
 	__atomic_fetch_or(&vcpu->irq_posted, HVIP_VSSIP, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&vcpu->irq_level, HVIP_VSTIP, __ATOMIC_SEQ_CST);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An exception given to a guest by software must look like one that the hart delivered. */
 #include "tests/unit/bare_vm.h"
+#include "tests/unit/guest_csrs.h"
 
 #define PC	(RAM_BASE + 0x2468)
 #define HANDLER (RAM_BASE + 0x4000)
@@ -14,11 +15,18 @@ static void start_at(bool from_s, u64 vsstatus)
 	self()->pc = PC;
 }
 
+static void inject(u64 cause, u64 tval)
+{
+	guest_exit(self());
+	inject_exception(self(), cause, tval);
+	guest_enter(self());
+}
+
 static void the_handler_finds_pc_cause_and_value(void **state)
 {
 	(void)state;
 	start_at(true, 0);
-	inject_exception(self(), CAUSE_STORE_PAGE_FAULT, 0xfeedface12345678);
+	inject(CAUSE_STORE_PAGE_FAULT, 0xfeedface12345678);
 	assert_int_equal(csrs()->vsepc, PC);
 	assert_int_equal(csrs()->vscause, CAUSE_STORE_PAGE_FAULT);
 	assert_int_equal(csrs()->vstval, 0xfeedface12345678);
@@ -30,7 +38,7 @@ static void exceptions_go_to_the_base_in_vectored_mode_too(void **state)
 	(void)state;
 	start_at(true, 0);
 	csrs()->vstvec = HANDLER | 1;
-	inject_exception(self(), CAUSE_ILLEGAL_INSTRUCTION, 0);
+	inject(CAUSE_ILLEGAL_INSTRUCTION, 0);
 	assert_int_equal(self()->pc, HANDLER);
 }
 
@@ -43,7 +51,7 @@ static void previous_privilege_and_interrupt_enable_are_stacked(void **state)
 
 		start_at(from_s, (enabled ? SSTATUS_SIE : 0) | (was_enabled ? SSTATUS_SPIE : 0) |
 					 (from_s ? 0 : SSTATUS_SPP));
-		inject_exception(self(), CAUSE_BREAKPOINT, PC);
+		inject(CAUSE_BREAKPOINT, PC);
 		assert_int_equal(csrs()->vsstatus & SSTATUS_SPP, from_s ? SSTATUS_SPP : 0);
 		assert_int_equal(csrs()->vsstatus & SSTATUS_SPIE, enabled ? SSTATUS_SPIE : 0);
 		assert_int_equal(csrs()->vsstatus & SSTATUS_SIE, 0);
@@ -57,10 +65,10 @@ static void the_other_fields_of_vsstatus_stay(void **state)
 
 	(void)state;
 	start_at(true, others);
-	inject_exception(self(), CAUSE_LOAD_ACCESS, 0);
+	inject(CAUSE_LOAD_ACCESS, 0);
 	assert_int_equal(csrs()->vsstatus & ~stacked & ~(SSTATUS_SD | SSTATUS_UXL), others);
 	start_at(false, 0);
-	inject_exception(self(), CAUSE_LOAD_ACCESS, 0);
+	inject(CAUSE_LOAD_ACCESS, 0);
 	assert_int_equal(csrs()->vsstatus & ~stacked & ~(SSTATUS_SD | SSTATUS_UXL), 0);
 }
 
@@ -72,7 +80,7 @@ static void an_expected_landing_pad_is_not_expected_in_the_handler(void **state)
 
 		start_at(from_s, before ? SSTATUS_SPELP : 0);
 		csrs()->sstatus |= expected ? SSTATUS_SPELP : 0;
-		inject_exception(self(), CAUSE_FETCH_ACCESS, PC);
+		inject(CAUSE_FETCH_ACCESS, PC);
 		assert_int_equal(csrs()->vsstatus & SSTATUS_SPELP, expected ? SSTATUS_SPELP : 0);
 		assert_int_equal(csrs()->sstatus & (SSTATUS_SPELP | SSTATUS_SPP), SSTATUS_SPP);
 	}
@@ -83,7 +91,7 @@ static void the_handler_runs_in_supervisor_mode(void **state)
 	(void)state;
 	start_at(false, 0);
 	csrs()->sstatus |= SSTATUS_SPIE | SSTATUS_FS;
-	inject_exception(self(), CAUSE_LOAD_MISALIGNED, 0);
+	inject(CAUSE_LOAD_MISALIGNED, 0);
 	/* SRET goes where SPV and SPP say. */
 	assert_int_equal(csrs()->sstatus & SSTATUS_SPP, SSTATUS_SPP);
 	assert_int_equal(csrs()->hstatus & HSTATUS_SPV, HSTATUS_SPV);
@@ -91,7 +99,7 @@ static void the_handler_runs_in_supervisor_mode(void **state)
 	assert_int_equal(csrs()->sstatus & (SSTATUS_SPIE | SSTATUS_SIE | SSTATUS_FS),
 			 SSTATUS_SPIE | SSTATUS_FS);
 	start_at(true, 0);
-	inject_exception(self(), CAUSE_LOAD_MISALIGNED, 0);
+	inject(CAUSE_LOAD_MISALIGNED, 0);
 	assert_int_equal(csrs()->sstatus & SSTATUS_SPP, SSTATUS_SPP);
 }
 
@@ -99,8 +107,8 @@ static void a_fault_of_the_handler_itself_nests(void **state)
 {
 	(void)state;
 	start_at(false, SSTATUS_SIE);
-	inject_exception(self(), CAUSE_ECALL_U, 0);
-	inject_exception(self(), CAUSE_LOAD_ACCESS, 0x10);
+	inject(CAUSE_ECALL_U, 0);
+	inject(CAUSE_LOAD_ACCESS, 0x10);
 	assert_int_equal(csrs()->vsepc, HANDLER);
 	assert_int_equal(csrs()->vscause, CAUSE_LOAD_ACCESS);
 	assert_int_equal(csrs()->vsstatus & (SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE),
@@ -115,7 +123,7 @@ static void no_general_register_changes(void **state)
 	start_at(true, 0);
 	for (unsigned i = 0; i < 32; i++)
 		before[i] = self()->x[i] = 0x1111 * i;
-	inject_exception(self(), CAUSE_LOAD_ACCESS, 0x10);
+	inject(CAUSE_LOAD_ACCESS, 0x10);
 	assert_memory_equal(before, self()->x, sizeof(before));
 }
 

@@ -135,7 +135,7 @@ static u64 both(struct vcpu *vcpu)
 {
 	if (observed == ALWAYS)
 		LIVE_CHECK(vcpu->full_exits);
-	if (observed == NEVER)
+	if (observed == NEVER && !HW_FULL_EXITS)
 		LIVE_CHECK(!vcpu->full_exits);
 	if (observed == NOW_AND_THEN)
 		toggle();

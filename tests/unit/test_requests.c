@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "hyp/vm/requests.h"
-#include "hyp/vm/vcpu_load.h"
+#include "tests/unit/guest_csrs.h"
 #include "tests/unit/live.h"
 
 static struct vcpu *vcpus[8];
@@ -98,9 +98,9 @@ static void a_running_vcpu_is_interrupted_on_its_hart(void **state)
 	ops()->notify(vcpus[2]);
 	assert_int_equal(fake_pending_ipis(), BIT(2));
 	be_interrupted(2);
-	assert_int_equal(fake_csrs(2)->hvip, HVIP_VSSIP);
+	assert_int_equal(guest_hvip(vcpus[2], 2), HVIP_VSSIP);
 	assert_int_equal(vcpus[2]->requests | vcpus[2]->irq_posted, 0);
-	assert_int_equal(fake_csrs(0)->hvip | fake_csrs(1)->hvip, 0);
+	assert_int_equal(guest_hvip(vcpus[0], 0) | guest_hvip(vcpus[1], 1), 0);
 }
 
 static void what_concerns_the_calling_hart_is_done_on_the_spot(void **state)
@@ -111,7 +111,7 @@ static void what_concerns_the_calling_hart_is_done_on_the_spot(void **state)
 	vcpus[0]->irq_level = HVIP_VSEIP;
 	vcpus[0]->requests = REQUEST_IRQ;
 	ops()->notify(vcpus[0]);
-	assert_int_equal(hw_read_hvip(), HVIP_VSEIP);
+	assert_int_equal(guest_hvip(vcpus[0], 0), HVIP_VSEIP);
 	assert_int_equal(fake_ipi_count(), before);
 }
 

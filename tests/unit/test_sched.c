@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The run queue, with the test as the harts: who is next, for how long, who is interrupted when
  * somebody becomes ready, and that a vCPU can be stopped in any state. */
-#include "hyp/vm/vcpu_load.h"
 #include "hyp/vm/sched_internal.h"
+#include "tests/unit/guest_csrs.h"
 #include "tests/unit/live.h"
 
 #define SLICE 100 /* ticks, as live_start_with() has it */
@@ -459,14 +459,14 @@ static void an_idle_hart_sleeps_although_the_last_guest_has_interrupts_pending(v
 	wait_count = 0;
 	live.vms[0].guest->vm.memory->gstage.mode = HW_GSTAGE_SV39X4; /* never walked */
 	make_ready(1);
-	vcpu_load(pick(0));
+	guest_load(pick(0));
 	hw_write_vsie(0x222);
 	hw_set_hvip(HVIP_VSSIP);
 	hw_write_vstimecmp(0);
-	vcpu_put(vcpus[0]);
+	guest_put(vcpus[0]);
 	requeue(0);
 	/* Hart 1 takes it: what hart 0 still holds of it is nobody's concern any more. */
-	vcpu_load(pick(1));
+	guest_load(pick(1));
 	sleep_once(0);
 	assert_int_equal(wait_count, 1);
 	/* The registers are as they were, should it come back before anybody else. */
@@ -478,10 +478,10 @@ static void unloading_leaves_nothing_that_wakes_the_hart(void **state)
 	(void)state;
 	start(1, 1);
 	make_ready(1);
-	vcpu_load(pick(0));
+	guest_load(pick(0));
 	hw_write_vsie(0x222);
 	hw_set_hvip(HVIP_VSSIP);
-	vcpu_put(vcpus[0]);
+	guest_put(vcpus[0]);
 	vcpu_unload();
 	fake_hooks.wait = count_wait;
 	wait_count = 0;

@@ -5,6 +5,7 @@
 #include "hyp/vm/requests.h"
 #include "hyp/vm/vcpu_load.h"
 #include "hyp/vm/sched_internal.h"
+#include "tests/unit/guest_csrs.h"
 #include "tests/unit/live.h"
 
 static struct vcpu *self;
@@ -24,7 +25,7 @@ static void start(u32 less_features, u64 behind)
 	assert_int_equal(self->vm->htimedelta, 0 - behind);
 	assert_ptr_equal(sched_pick(pcpu_this()), self);
 	pcpu_this()->current = self;
-	vcpu_load(self);
+	guest_load(self);
 	self->running_on = 0;
 	hw_serve_pending();
 	pcpu_update_timer(pcpu_this());
@@ -41,7 +42,7 @@ static void set_timer(u64 guest_time)
 
 static bool is_pending(void)
 {
-	bool pending = hw_read_hvip() & HVIP_VSTIP;
+	bool pending = vs_read_hvip(self) & HVIP_VSTIP;
 
 	assert_int_equal(pending, (self->irq_level & HVIP_VSTIP) != 0);
 	return pending;
@@ -87,10 +88,10 @@ static void a_new_timer_takes_the_pending_interrupt_back(void **state)
 	start(HW_FEATURE_SSTC, 0);
 	set_timer(0);
 	assert_true(is_pending());
-	hw_set_hvip(HVIP_VSSIP);
+	vs_set_hvip(self, HVIP_VSSIP);
 	set_timer(UINT64_MAX);
 	assert_false(is_pending());
-	assert_int_equal(hw_read_hvip(), HVIP_VSSIP);
+	assert_int_equal(vs_read_hvip(self), HVIP_VSSIP);
 	assert_int_equal(fake_timer(0), UINT64_MAX);
 }
 
@@ -238,7 +239,7 @@ static void start_polled(void)
 	self = live_create_running(2, no_code)->guest->vcpus[0];
 	assert_ptr_equal(sched_pick(pcpu_this()), self);
 	pcpu_this()->current = self;
-	vcpu_load(self);
+	guest_load(self);
 	self->running_on = 0;
 	hw_serve_pending();
 	timer_poll(pcpu_this());
@@ -281,7 +282,7 @@ static void the_console_is_looked_after_at_least_a_hundred_times_a_second(void *
 		assert_in_range(fake_timer(0), now + 1, now + hw_machine()->timebase_hz / 100);
 		fake_set_time(fake_timer(0));
 		fake_console_type("x", 1);
-		assert_true(run_light(self, CAUSE_INTERRUPT | IRQ_S_TIMER));
+		assert_true(switch_run_light(self, CAUSE_INTERRUPT | IRQ_S_TIMER));
 		assert_int_equal(fake_console_input_left(), 0);
 	}
 }
@@ -328,7 +329,7 @@ static void polling_loses_no_request(void **state)
 	make_tick_send_an_ipi();
 	fake_set_time(100);
 	fake_hooks.send_ipi = ask_for_a_fence;
-	run_light(self, CAUSE_INTERRUPT | IRQ_S_TIMER);
+	switch_run_light(self, CAUSE_INTERRUPT | IRQ_S_TIMER);
 	assert_null(fake_hooks.send_ipi);
 	/* Served, or else the interrupt still comes. */
 	assert_true(self->fence_served == self->fence_asked || (fake_pending_ipis() & 1));

@@ -2,7 +2,7 @@
 /* FP and vector registers: each vCPU finds its own, on any hart, and only they are moved that have
  * to be. */
 #include "hyp/vm/units.h"
-#include "hyp/vm/vcpu_load.h"
+#include "tests/unit/guest_csrs.h"
 #include "tests/unit/live.h"
 
 #define HARTS 3
@@ -113,15 +113,15 @@ static void switch_to(unsigned hart, struct vcpu *vcpu)
 {
 	fake_set_hart(hart);
 	if (pcpu_this()->current)
-		vcpu_put(pcpu_this()->current);
+		guest_put(pcpu_this()->current);
 	pcpu_this()->current = vcpu;
-	vcpu_load(vcpu);
+	guest_load(vcpu);
 }
 
 static void leave(unsigned hart)
 {
 	fake_set_hart(hart);
-	vcpu_put(pcpu_this()->current);
+	guest_put(pcpu_this()->current);
 	pcpu_this()->current = NULL;
 }
 

@@ -3,6 +3,7 @@
  * one vCPU is left for the next. */
 #include "hyp/vm/vcpu_load.h"
 #include "hyp/vm/sched_internal.h"
+#include "tests/unit/guest_csrs.h"
 #include "tests/unit/live.h"
 
 static struct vcpu *a, *b, *stranger;
@@ -76,24 +77,32 @@ static void every_register_comes_back(void **state)
 	for (unsigned m = 0; m < ARRAY_SIZE(missing); m++) {
 		for (unsigned i = 0; i < ARRAY_SIZE(patterns); i++) {
 			start_with(missing[m]);
-			vcpu_load(a);
+			guest_load(a);
 			fill_csrs(patterns[i]);
-			vcpu_put(a);
-			vcpu_load(b);
+			guest_put(a);
+			guest_load(b);
 			fill_csrs(~patterns[i]);
-			vcpu_put(b);
-			vcpu_load(a);
+			guest_put(b);
+			guest_load(a);
 			assert_csrs_filled(patterns[i]);
-			vcpu_put(a);
+			guest_put(a);
 			/* On another hart as well. */
 			fake_set_hart(2);
-			vcpu_load(b);
+			guest_load(b);
 			assert_csrs_filled(~patterns[i]);
-			vcpu_put(b);
-			vcpu_load(a);
+			guest_put(b);
+			guest_load(a);
 			assert_csrs_filled(patterns[i]);
 		}
 	}
+}
+
+/* On the way from an exit to an entry. */
+static void sync_irq(struct vcpu *vcpu)
+{
+	guest_exit(vcpu);
+	vcpu_sync_irq(vcpu);
+	guest_enter(vcpu);
 }
 
 /* The same vCPU on a hart that has been through everything, and on one fresh from reset, as far as
@@ -105,20 +114,20 @@ static void nothing_is_left_for_the_next_vcpu(void **state)
 	(void)state;
 	for (unsigned m = 0; m < ARRAY_SIZE(missing); m++) {
 		start_with(missing[m]);
-		vcpu_load(a);
+		guest_load(a);
 		fill_csrs(~0ULL);
 		a->irq_level = HVIP_VSEIP | HVIP_VSTIP;
 		a->irq_posted = HVIP_VSSIP;
-		vcpu_sync_irq(a);
+		sync_irq(a);
 		hw_write_sstatus(~0ULL & ~SSTATUS_SIE);
 		hw_write_hstatus(HSTATUS_SPV);
-		vcpu_put(a);
-		vcpu_load(stranger);
+		guest_put(a);
+		guest_load(stranger);
 		struct fake_csrs used = *fake_csrs(0);
 
-		vcpu_put(stranger);
+		guest_put(stranger);
 		fake_set_hart(1);
-		vcpu_load(stranger);
+		guest_load(stranger);
 		struct fake_csrs fresh = *fake_csrs(1);
 
 		/* The host's own. */
@@ -136,26 +145,26 @@ static void no_reservation_is_left_for_the_next_vcpu(void **state)
 	struct vcpu *const others[] = {b, stranger};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
-		vcpu_load(a);
-		vcpu_put(a);
+		guest_load(a);
+		guest_put(a);
 		u64 drops = fake_reservation_drops(0);
 
-		vcpu_load(others[i]);
+		guest_load(others[i]);
 		assert_true(fake_reservation_drops(0) > drops);
-		vcpu_put(others[i]);
+		guest_put(others[i]);
 		drops = fake_reservation_drops(0);
-		vcpu_load(a);
+		guest_load(a);
 		assert_true(fake_reservation_drops(0) > drops);
-		vcpu_put(a);
+		guest_put(a);
 	}
 	/* Been elsewhere, it has executed other LRs since. */
 	u64 drops = fake_reservation_drops(0);
 
 	fake_set_hart(1);
-	vcpu_load(a);
-	vcpu_put(a);
+	guest_load(a);
+	guest_put(a);
 	fake_set_hart(0);
-	vcpu_load(a);
+	guest_load(a);
 	assert_true(fake_reservation_drops(0) > drops);
 }
 
@@ -163,8 +172,8 @@ static void no_reservation_is_left_for_the_next_vcpu(void **state)
 static void nothing_moves_for_a_vcpu_that_comes_back_first(void **state)
 {
 	(void)state;
-	vcpu_load(a);
-	vcpu_put(a);
+	guest_load(a);
+	guest_put(a);
 	fill_csrs(0x777);
 	fake_clear_fences();
 	vcpu_load(a);
@@ -175,13 +184,13 @@ static void nothing_moves_for_a_vcpu_that_comes_back_first(void **state)
 static void everything_moves_after_another_vcpu_was_there(void **state)
 {
 	(void)state;
-	vcpu_load(a);
+	guest_load(a);
 	hw_write_vsscratch(1);
-	vcpu_put(a);
-	vcpu_load(b);
+	guest_put(a);
+	guest_load(b);
 	hw_write_vsscratch(2);
-	vcpu_put(b);
-	vcpu_load(a);
+	guest_put(b);
+	guest_load(a);
 	assert_int_equal(hw_read_vsscratch(), 1);
 }
 
@@ -189,27 +198,27 @@ static void everything_moves_after_another_vcpu_was_there(void **state)
 static void everything_moves_after_the_vcpu_was_elsewhere(void **state)
 {
 	(void)state;
-	vcpu_load(a);
+	guest_load(a);
 	hw_write_vsscratch(1);
-	vcpu_put(a);
+	guest_put(a);
 	fake_set_hart(1);
-	vcpu_load(a);
+	guest_load(a);
 	hw_write_vsscratch(2);
-	vcpu_put(a);
+	guest_put(a);
 	fake_set_hart(0);
 	assert_ptr_equal(pcpu_this()->loaded, a);
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_vsscratch(), 2);
 }
 
 static void everything_moves_after_a_reset(void **state)
 {
 	(void)state;
-	vcpu_load(a);
+	guest_load(a);
 	fill_csrs(~0ULL);
-	vcpu_put(a);
+	guest_put(a);
 	vcpu_reset(a, GUEST_RAM_BASE, 0, 0);
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_vsscratch(), 0);
 	assert_int_equal(hw_read_vsatp(), 0);
 	assert_int_equal(hw_read_vsstatus() & SSTATUS_SIE, 0);
@@ -222,15 +231,15 @@ static void a_move_executes_fence_i_and_nothing_else_does(void **state)
 	for (unsigned hart = 0; hart < 3; hart++) {
 		fake_set_hart(hart);
 		fake_clear_fences();
-		vcpu_load(a);
+		guest_load(a);
 		assert_int_equal(fake_count_fences(FAKE_FENCE_I, hart), 1);
-		vcpu_put(a);
-		vcpu_load(stranger);
-		vcpu_put(stranger);
+		guest_put(a);
+		guest_load(stranger);
+		guest_put(stranger);
 		fake_clear_fences();
-		vcpu_load(a);
+		guest_load(a);
 		assert_int_equal(fake_count_fences(FAKE_FENCE_I, hart), 0);
-		vcpu_put(a);
+		guest_put(a);
 	}
 }
 
@@ -240,13 +249,13 @@ static void the_tables_are_those_of_the_vm(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
-		vcpu_load(vcpus[i]);
+		guest_load(vcpus[i]);
 		assert_int_equal(hw_read_hgatp() & HGATP_PPN_MASK,
 				 vcpus[i]->vm->memory->gstage.root.value >> PAGE_SHIFT);
 		assert_int_equal(hw_read_hgatp() >> HGATP_MODE_SHIFT,
 				 vcpus[i]->vm->memory->gstage.mode);
 		assert_int_equal(hw_read_htimedelta(), vcpus[i]->vm->htimedelta);
-		vcpu_put(vcpus[i]);
+		guest_put(vcpus[i]);
 	}
 }
 
@@ -271,13 +280,13 @@ static void a_guest_is_given_what_all_harts_can_do(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(grants); i++)
 		all |= grants[i].bits;
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_henvcfg(), all);
 	for (unsigned i = 0; i < ARRAY_SIZE(grants); i++) {
 		start_with(grants[i].feature);
 		/* Were the bits there, they would not be set. */
 		fake_writable.henvcfg = ~0ULL;
-		vcpu_load(a);
+		guest_load(a);
 		assert_int_equal(hw_read_henvcfg(), all & ~grants[i].bits);
 	}
 }
@@ -286,18 +295,18 @@ static void a_guest_is_given_what_all_harts_can_do(void **state)
 static void unguarded_state_is_cleared_for_the_next_vcpu(void **state)
 {
 	(void)state;
-	vcpu_load(a);
-	vcpu_put(a);
+	guest_load(a);
+	guest_put(a);
 	u64 clears = fake_unguarded_clears(0);
 
-	vcpu_load(b);
+	guest_load(b);
 	assert_int_equal(fake_unguarded_clears(0), clears + 1);
-	vcpu_put(b);
+	guest_put(b);
 	/* Back before anybody else. */
-	vcpu_load(b);
+	guest_load(b);
 	assert_int_equal(fake_unguarded_clears(0), clears + 1);
-	vcpu_put(b);
-	vcpu_load(stranger);
+	guest_put(b);
+	guest_load(stranger);
 	assert_int_equal(fake_unguarded_clears(0), clears + 2);
 }
 
@@ -305,16 +314,16 @@ static void the_guest_is_entered_in_vs_mode_where_it_left(void **state)
 {
 	(void)state;
 	hw_write_sstatus(0);
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_sstatus() & SSTATUS_SPP, SSTATUS_SPP);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_SPV, HSTATUS_SPV);
 	/* A trap from VU-mode, and then another vCPU's turn. */
 	hw_write_sstatus(hw_read_sstatus() & ~SSTATUS_SPP);
-	vcpu_put(a);
-	vcpu_load(b);
+	guest_put(a);
+	guest_load(b);
 	assert_int_equal(hw_read_sstatus() & SSTATUS_SPP, SSTATUS_SPP);
-	vcpu_put(b);
-	vcpu_load(a);
+	guest_put(b);
+	guest_load(a);
 	assert_int_equal(hw_read_sstatus() & SSTATUS_SPP, 0);
 }
 
@@ -322,13 +331,13 @@ static void the_guest_is_entered_in_vs_mode_where_it_left(void **state)
 static void an_expected_landing_pad_waits_for_the_vcpu_that_expects_it(void **state)
 {
 	(void)state;
-	vcpu_load(a);
+	guest_load(a);
 	hw_write_sstatus((hw_read_sstatus() | SSTATUS_SPELP) & ~SSTATUS_SPP);
-	vcpu_put(a);
-	vcpu_load(stranger);
+	guest_put(a);
+	guest_load(stranger);
 	assert_int_equal(hw_read_sstatus() & SSTATUS_SPELP, 0);
-	vcpu_put(stranger);
-	vcpu_load(a);
+	guest_put(stranger);
+	guest_load(a);
 	assert_int_equal(hw_read_sstatus() & (SSTATUS_SPELP | SSTATUS_SPP), SSTATUS_SPELP);
 }
 
@@ -343,16 +352,16 @@ static void levels_follow_the_wires_at_every_load(void **state)
 	(void)state;
 	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
 		a->irq_level = (u32)levels[i];
-		vcpu_load(a);
+		guest_load(a);
 		assert_int_equal(hw_read_hvip(), levels[i]);
-		vcpu_put(a);
+		guest_put(a);
 	}
 	/* Also when another vCPU's are in the hart. */
 	b->irq_level = HVIP_VSEIP;
 	a->irq_level = HVIP_VSTIP;
-	vcpu_load(b);
-	vcpu_put(b);
-	vcpu_load(a);
+	guest_load(b);
+	guest_put(b);
+	guest_load(a);
 	assert_int_equal(hw_read_hvip(), HVIP_VSTIP);
 }
 
@@ -360,14 +369,14 @@ static void an_ipi_is_posted_once(void **state)
 {
 	(void)state;
 	a->irq_posted = HVIP_VSSIP;
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_hvip(), HVIP_VSSIP);
 	/* The guest takes it and clears sip.SSIP. */
 	hw_clear_hvip(HVIP_VSSIP);
-	vcpu_put(a);
-	vcpu_load(b);
-	vcpu_put(b);
-	vcpu_load(a);
+	guest_put(a);
+	guest_load(b);
+	guest_put(b);
+	guest_load(a);
 	assert_int_equal(hw_read_hvip(), 0);
 }
 
@@ -375,39 +384,39 @@ static void an_ipi_not_taken_yet_goes_with_the_vcpu(void **state)
 {
 	(void)state;
 	a->irq_posted = HVIP_VSSIP;
-	vcpu_load(a);
-	vcpu_put(a);
-	vcpu_load(b);
+	guest_load(a);
+	guest_put(a);
+	guest_load(b);
 	assert_int_equal(hw_read_hvip(), 0);
-	vcpu_put(b);
+	guest_put(b);
 	fake_set_hart(1);
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_hvip(), HVIP_VSSIP);
 }
 
 static void what_is_posted_while_it_runs_is_added(void **state)
 {
 	(void)state;
-	vcpu_load(a);
+	guest_load(a);
 	a->irq_posted = HVIP_VSSIP;
-	vcpu_sync_irq(a);
+	sync_irq(a);
 	assert_int_equal(hw_read_hvip(), HVIP_VSSIP);
 	assert_int_equal(a->irq_posted, 0);
 	/* A wire changes: the IPI stays. */
 	a->irq_level = HVIP_VSEIP;
-	vcpu_sync_irq(a);
+	sync_irq(a);
 	assert_int_equal(hw_read_hvip(), HVIP_VSSIP | HVIP_VSEIP);
 	a->irq_level = 0;
-	vcpu_sync_irq(a);
+	sync_irq(a);
 	assert_int_equal(hw_read_hvip(), HVIP_VSSIP);
 }
 
 static void a_reset_keeps_only_the_wire_of_the_plic(void **state)
 {
 	(void)state;
-	vcpu_load(a);
+	guest_load(a);
 	hw_set_hvip(HVIP_VSSIP);
-	vcpu_put(a);
+	guest_put(a);
 	a->irq_level = HVIP_VSEIP | HVIP_VSTIP;
 	a->irq_posted = HVIP_VSSIP;
 	a->requests = REQUEST_LEAVE | REQUEST_VVMA;
@@ -415,7 +424,7 @@ static void a_reset_keeps_only_the_wire_of_the_plic(void **state)
 	vcpu_reset(a, GUEST_RAM_BASE, 0, 0);
 	assert_int_equal(a->requests, 0);
 	assert_int_equal(a->timer, UINT64_MAX);
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_hvip(), HVIP_VSEIP);
 }
 
@@ -426,16 +435,16 @@ static void a_reset_keeps_only_the_wire_of_the_plic(void **state)
 static void unloading_leaves_no_tables_to_walk(void **state)
 {
 	(void)state;
-	vcpu_load(a);
+	guest_load(a);
 	hw_write_vsatp(8ULL << 60 | 1);
-	vcpu_put(a);
+	guest_put(a);
 	vcpu_unload();
 	/* "software must write zero to the remaining fields" with MODE = Bare. */
 	assert_int_equal(hw_read_hgatp(), 0);
 	assert_int_equal(hw_read_vsatp(), 0);
 	assert_null(pcpu_this()->loaded);
 	/* The vCPU has lost nothing. */
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_vsatp(), 8ULL << 60 | 1);
 	assert_int_equal(hw_read_hgatp() >> HGATP_MODE_SHIFT, HW_GSTAGE_SV39X4);
 }
@@ -444,15 +453,15 @@ static void wfi_traps_only_while_there_are_more_vcpus_than_harts(void **state)
 {
 	(void)state;
 	/* a and stranger are active, on three harts. */
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, 0);
-	vcpu_put(a);
+	guest_put(a);
 	sched.all = 1; /* as if there were one */
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, HSTATUS_VTW);
-	vcpu_put(a);
+	guest_put(a);
 	sched.all = 3;
-	vcpu_load(a);
+	guest_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, 0);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_SPV, HSTATUS_SPV);
 }

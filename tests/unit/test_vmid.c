@@ -2,7 +2,7 @@
 /* VMIDs by generation, with as few numbers as there can be: which fence is executed, on which hart,
  * under which hgatp; and at random that no translation outlives its right. */
 #include "hyp/vm/requests.h"
-#include "hyp/vm/vcpu_load.h"
+#include "tests/unit/guest_csrs.h"
 #include "tests/unit/live.h"
 
 #define HARTS 3
@@ -45,9 +45,9 @@ static void switch_to(unsigned hart, struct vcpu *vcpu)
 {
 	fake_set_hart(hart);
 	if (pcpu_this()->loaded)
-		vcpu_put(pcpu_this()->loaded);
+		guest_put(pcpu_this()->loaded);
 	fake_clear_fences();
-	vcpu_load(vcpu);
+	guest_load(vcpu);
 	assert_int_equal(hw_read_hgatp(), gstage_hgatp(&vcpu->vm->memory->gstage, vmid_now()));
 	assert_true(vmid_now() < BIT(hw_machine()->vmid_bits));
 }
@@ -171,8 +171,8 @@ static void a_number_that_is_used_again_is_fenced_where_it_is_used_again(void **
 	fake_set_hart(0);
 	assert_int_equal(vmid_now(), 0);
 	fake_clear_fences();
-	vcpu_put(vcpu_of(0, 0));
-	vcpu_load(vcpu_of(0, 0));
+	guest_put(vcpu_of(0, 0));
+	guest_load(vcpu_of(0, 0));
 	assert_fences(false, false, false);
 	/* The number comes to hart 0 with its new owner. */
 	switch_to(0, vcpu_of(2, 0));
@@ -290,7 +290,7 @@ static void leave_hart(unsigned hart)
 {
 	fake_set_hart(hart);
 	if (current[hart])
-		vcpu_put(current[hart]);
+		guest_put(current[hart]);
 	current[hart] = NULL;
 }
 
@@ -300,7 +300,7 @@ static void enter_hart(unsigned hart, struct vcpu *vcpu)
 		if (current[i] == vcpu)
 			leave_hart(i);
 	leave_hart(hart);
-	vcpu_load(vcpu);
+	guest_load(vcpu);
 	current[hart] = vcpu;
 	use_memory(vcpu);
 }
