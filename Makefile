@@ -67,6 +67,7 @@ include mk/coverage.mk
 include mk/hostile.mk
 include mk/lint.mk
 include mk/prove.mk
+include mk/compare.mk
 
 # ---- running ---------------------------------------------------------------------------------
 

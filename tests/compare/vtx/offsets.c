@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Field offsets for the assembly, from the structs themselves; the build turns each line that starts
+ * with -> into a #define. The base is the first pushed register: where rsp points on the light path. */
+#include "vcpu.h"
+
+#define OFFSET(name, member)                       \
+	__asm__ volatile("\n->" #name " %0"        \
+			 :                         \
+			 : "i"(offsetof(struct vcpu, member)))
+
+void offsets(void);
+
+void offsets(void)
+{
+	OFFSET(VCPU_LIGHT, light);
+	OFFSET(VCPU_RBX, rbx);
+	OFFSET(VCPU_RBP, rbp);
+	OFFSET(VCPU_R12, r12);
+	OFFSET(VCPU_R13, r13);
+	OFFSET(VCPU_R14, r14);
+	OFFSET(VCPU_R15, r15);
+	OFFSET(VCPU_HOST_SP, host_sp);
+	OFFSET(VCPU_AFTER, after);
+	OFFSET(VCPU_LAUNCHED, launched);
+}
