@@ -5,7 +5,8 @@
 
 #include "types.h"
 
-#define DECODE_MAX 15 /* an instruction's greatest length */
+#define DECODE_MAX    15 /* an instruction's greatest length */
+#define DECODE_BUFFER 32 /* what may be looked at, whatever it holds, before the length is checked */
 
 struct access {
 	u8 width;     /* of the memory operand: 1, 2, 4, 8 */
@@ -19,5 +20,6 @@ struct access {
 	u64 value;
 };
 
-/* False for everything else, and for an instruction that is longer than the bytes given. */
-bool decode_access(const u8 *bytes, unsigned count, struct access *access);
+/* False for everything else, and for an instruction that is longer than the `count` bytes of the
+ * buffer that are the guest's. */
+bool decode_access(const u8 bytes[DECODE_BUFFER], unsigned count, struct access *access);

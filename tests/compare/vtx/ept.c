@@ -126,12 +126,3 @@ void ept_drop_lazy(struct vm *vm)
 	lock_release(&vm->lock);
 	vmx_invalidate_ept(vm->ept_pointer);
 }
-
-/* Where the guest's memory is in ours, or NULL. Page tables and code that devices are accessed from
- * are in pinned memory. */
-void *ept_guest_memory(const struct vm *vm, gpa_t address, size_t size)
-{
-	if (address.value > GUEST_RAM_SIZE - size)
-		return NULL;
-	return host_pointer((hpa_t){vm->ram.value + address.value});
-}

@@ -16,9 +16,9 @@
 
 #define VMCS_EXIT_REASON 0x4402
 #define REASON_VMCALL	 18
+#define REASON_CPUID	 10
 #define AFTER_DEEPEN	 1
-#define AFTER_RBX	 2
-#define AFTER_TIMER	 4
+#define AFTER_TIMER	 2
 
 /* Offsets from where rsp points on the light path. */
 #define AT(field)  ((field) - VCPU_LIGHT)
@@ -105,10 +105,21 @@ vmx_exit:
 	sub	$8, %rsp
 	jmp	.Lfailed
 
+/* CPUID is the one exit that changes a callee-saved register: what its C function returns is the
+ * guest's rbx. */
+.Lcpuid:
+	mov	%rcx, %rdi
+	call	exit_cpuid
+	mov	%eax, %ebx
+	jmp	.Lhandled
+
 .Lnot_hypercall:
+	cmp	$REASON_CPUID, %r10d
+	je	.Lcpuid
 	mov	%rcx, %rdi
 	mov	%r10d, %esi
 	call	exit_light
+.Lhandled:
 	cmpl	$0, AT(VCPU_AFTER)(%rsp)
 	je	.Lresume
 	jmp	.Lafter
@@ -118,12 +129,7 @@ vmx_exit:
 .Lafter:
 	testl	$AFTER_DEEPEN, AT(VCPU_AFTER)(%rsp)
 	jnz	.Lfull
-	testl	$AFTER_RBX, AT(VCPU_AFTER)(%rsp)
-	jz	1f
-	mov	AT(VCPU_RBX)(%rsp), %rbx
-	andl	$~AFTER_RBX, AT(VCPU_AFTER)(%rsp)
-1:	testl	$AFTER_TIMER, AT(VCPU_AFTER)(%rsp)
-	jz	.Lresume
+	/* AFTER_TIMER it is, then. */
 	lea	AT(0)(%rsp), %rdi
 	call	timer_rearm
 	jmp	.Lresume

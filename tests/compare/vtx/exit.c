@@ -50,11 +50,13 @@ _Noreturn void exit_entry_failed(void)
 	die("VM entry failed", vmx_read(VMCS_INSN_ERROR));
 }
 
-static void emulate_cpuid(struct vcpu *vcpu)
+/* Returns the guest's ebx. */
+u32 exit_cpuid(struct vcpu *vcpu)
 {
 	u32 leaf = (u32)vcpu->light.rax;
 	struct cpuid result;
 
+	vcpu->exit_count[REASON_CPUID]++;
 	if (LIKELY(leaf < CPUID_LEAVES && !(CPUID_HAS_SUBLEAVES >> leaf & 1)))
 		result = cpuid_basic[leaf];
 	else
@@ -62,9 +64,8 @@ static void emulate_cpuid(struct vcpu *vcpu)
 	vcpu->light.rax = result.eax;
 	vcpu->light.rcx = result.ecx;
 	vcpu->light.rdx = result.edx;
-	vcpu->rbx = result.ebx;
-	vcpu->after |= AFTER_RBX;
 	exit_skip();
+	return result.ebx;
 }
 
 /* An event whose delivery the exit interrupted is lost unless it is injected again ("Information for
@@ -106,9 +107,6 @@ void exit_light(struct vcpu *vcpu, u32 reason)
 	case REASON_INTERRUPT_WINDOW:
 		vmx_write(VMCS_PROC_CONTROLS, vmcs_proc_controls);
 		vapic_deliver(vcpu);
-		break;
-	case REASON_CPUID:
-		emulate_cpuid(vcpu);
 		break;
 	case REASON_RDMSR:
 		msr_read(vcpu);

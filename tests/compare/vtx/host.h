@@ -65,7 +65,18 @@ void *host_pointer(hpa_t address);
 void ept_init(struct vm *vm);
 bool ept_fill(struct vm *vm, gpa_t address);
 void ept_drop_lazy(struct vm *vm);
-void *ept_guest_memory(const struct vm *vm, gpa_t address, size_t size);
+
+/* Whether guest memory from an address on is pinned, and so contiguous in ours; guests' page tables
+ * and the code from which they access devices are. */
+static ALWAYS_INLINE bool ept_is_pinned(gpa_t address, size_t size)
+{
+	return address.value <= GUEST_RAM_SIZE - size;
+}
+
+static ALWAYS_INLINE void *ept_pinned_memory(const struct vm *vm, gpa_t address)
+{
+	return (void *)(vm->ram.value + address.value);
+}
 
 /* vmcs.c */
 void vmcs_init(void);
@@ -82,6 +93,7 @@ void vcpu_forget(struct vcpu *vcpu);
 
 /* exit.c */
 void exit_light(struct vcpu *vcpu, u32 reason);
+u32 exit_cpuid(struct vcpu *vcpu);
 u64 exit_hypercall(u64 number, u64 a, u64 b, struct vcpu *vcpu);
 void exit_skip(void);
 void exit_inject_fault(u32 vector, u32 error_code);

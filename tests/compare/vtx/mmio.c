@@ -29,44 +29,45 @@ static ALWAYS_INLINE u64 *register_of(struct vcpu *vcpu, unsigned reg)
 	return (u64 *)((u8 *)vcpu + register_at[reg]);
 }
 
-/* A guest-virtual address by the guest's four levels; NULL when it leads nowhere. */
-static const u8 *translate(const struct vm *vm, gva_t address)
+/* A guest-virtual address by the guest's four levels. */
+static bool translate(const struct vm *vm, gva_t address, const u8 **found)
 {
 	u64 entry = vmx_read(VMCS_GUEST_CR3);
 
 	for (unsigned shift = 39;; shift -= 9) {
 		u64 index = address.value >> shift & 511;
 		gpa_t at = {(entry & PTE_ADDRESS) + index * sizeof(u64)};
-		const u64 *slot = ept_guest_memory(vm, at, sizeof(u64));
 
-		if (!slot || !((entry = *(const volatile u64 *)slot) & PTE_PRESENT))
-			return NULL;
+		if (!ept_is_pinned(at, sizeof(u64)))
+			return false;
+		entry = *(const volatile u64 *)ept_pinned_memory(vm, at);
+		if (!(entry & PTE_PRESENT))
+			return false;
 		if (shift == 12 || (shift < 39 && entry & PTE_LARGE)) {
-			u64 offset = address.value & ((1ul << shift) - 1);
-			gpa_t found = {(entry & PTE_ADDRESS & ~((1ul << shift) - 1)) + offset};
+			u64 inside = (1ul << shift) - 1;
+			gpa_t to = {(entry & PTE_ADDRESS & ~inside) | (address.value & inside)};
 
-			return ept_guest_memory(vm, found, 1);
+			*found = ept_pinned_memory(vm, to);
+			return ept_is_pinned(to, PAGE_SIZE - address.value % PAGE_SIZE);
 		}
 	}
 }
 
-/* The instruction's bytes, copied, so that what is checked is what is used. Returns how many: fewer
- * than asked for where a page ends and the next is not there. */
+/* The instruction's bytes, copied, so that what is checked is what is used. Returns how many are the
+ * guest's: fewer than asked for where a page ends and the next is not there. */
 static unsigned fetch(const struct vm *vm, gva_t rip, u8 *bytes)
 {
 	unsigned left = PAGE_SIZE - rip.value % PAGE_SIZE;
-	const u8 *from = translate(vm, rip);
+	const u8 *from;
 
-	if (!from)
+	if (!translate(vm, rip, &from))
 		return 0;
 	if (LIKELY(left >= FETCH_SIZE)) {
 		__builtin_memcpy(bytes, from, FETCH_SIZE);
 		return FETCH_SIZE;
 	}
 	for (unsigned i = 0; i < FETCH_SIZE; i++) {
-		if (i == left)
-			from = translate(vm, (gva_t){rip.value + left});
-		if (!from)
+		if (i == left && !translate(vm, (gva_t){rip.value + left}, &from))
 			return i;
 		bytes[i] = from[i < left ? i : i - left];
 	}
@@ -77,7 +78,7 @@ static unsigned fetch(const struct vm *vm, gva_t rip, u8 *bytes)
 
 static bool device_read(struct vm *vm, u64 offset, unsigned width, u64 *value)
 {
-	if (width > 4 || offset % width)
+	if (width > 4 || offset & (width - 1))
 		return false;
 	switch (offset & ~3ul) {
 	case DEVICE_ID:
@@ -183,7 +184,7 @@ void mmio_access(struct vcpu *vcpu, gpa_t address, u64 qualification, u32 regist
 {
 	gva_t rip = {vmx_read(VMCS_GUEST_RIP)};
 	const struct device *device = device_at(address);
-	u8 bytes[FETCH_SIZE];
+	u8 bytes[DECODE_BUFFER];
 	struct access access;
 	unsigned count;
 

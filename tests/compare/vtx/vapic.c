@@ -14,22 +14,28 @@
 #define TIMER_MASKED 0x10000u
 
 /* Highest vector of a set, or -1. */
-static ALWAYS_INLINE int highest(const u64 *set)
+static ALWAYS_INLINE int highest(const struct vectors *set)
 {
-	for (int i = 3; i >= 0; i--)
-		if (set[i])
-			return i * 64 + 63 - __builtin_clzll(set[i]);
-	return -1;
+	if (!set->used)
+		return -1;
+	int i = 31 - __builtin_clz(set->used);
+
+	return i * 64 + 63 - __builtin_clzll(set->word[i]);
 }
 
-static ALWAYS_INLINE void set_bit(u64 *set, unsigned bit)
+static ALWAYS_INLINE void add(struct vectors *set, unsigned vector)
 {
-	set[bit / 64] |= 1ul << bit % 64;
+	set->word[vector / 64] |= 1ul << vector % 64;
+	set->used |= 1u << vector / 64;
 }
 
-static ALWAYS_INLINE void clear_bit(u64 *set, unsigned bit)
+static ALWAYS_INLINE void drop(struct vectors *set, unsigned vector)
 {
-	set[bit / 64] &= ~(1ul << bit % 64);
+	u64 *word = &set->word[vector / 64];
+
+	*word &= ~(1ul << vector % 64);
+	if (!*word)
+		set->used &= ~(1u << vector / 64);
 }
 
 static ALWAYS_INLINE bool may_interrupt(void)
@@ -43,13 +49,13 @@ static ALWAYS_INLINE bool may_interrupt(void)
 void vapic_deliver(struct vcpu *vcpu)
 {
 	struct vapic *apic = &vcpu->apic;
-	int vector = highest(apic->irr);
+	int vector = highest(&apic->irr);
 
-	if (vector < 0 || highest(apic->isr) >> 4 >= vector >> 4)
+	if (vector < 0 || highest(&apic->isr) >> 4 >= vector >> 4)
 		return;
 	if (LIKELY(may_interrupt())) {
-		clear_bit(apic->irr, (unsigned)vector);
-		set_bit(apic->isr, (unsigned)vector);
+		drop(&apic->irr, (unsigned)vector);
+		add(&apic->isr, (unsigned)vector);
 		vmx_write(VMCS_ENTRY_EVENT, EVENT_VALID | EVENT_EXTERNAL | (u32)vector);
 	} else {
 		vmx_write(VMCS_PROC_CONTROLS, vmcs_proc_controls | PROC_INTERRUPT_WINDOW);
@@ -58,10 +64,10 @@ void vapic_deliver(struct vcpu *vcpu)
 
 void vapic_end_interrupt(struct vcpu *vcpu)
 {
-	int vector = highest(vcpu->apic.isr);
+	int vector = highest(&vcpu->apic.isr);
 
 	if (vector >= 0)
-		clear_bit(vcpu->apic.isr, (unsigned)vector);
+		drop(&vcpu->apic.isr, (unsigned)vector);
 	vapic_deliver(vcpu);
 }
 
@@ -70,7 +76,7 @@ static void fire(struct vcpu *vcpu)
 	vcpu->apic.deadline = 0;
 	if (vcpu->apic.timer & TIMER_MASKED)
 		return;
-	set_bit(vcpu->apic.irr, vcpu->apic.timer & 0xff);
+	add(&vcpu->apic.irr, vcpu->apic.timer & 0xff);
 	vapic_deliver(vcpu);
 }
 

@@ -12,8 +12,7 @@
 
 /* What the light path has to do besides returning to the guest. */
 #define AFTER_DEEPEN 1u /* leave it: save the callee-saved registers, return from guest_run() */
-#define AFTER_RBX    2u /* the guest's rbx has changed, which the light path leaves in its register */
-#define AFTER_TIMER  4u /* the guest's timer is armed: what is left of it must be computed anew */
+#define AFTER_TIMER  2u /* the guest's timer is armed: what is left of it must be computed anew */
 
 /* What an exit pushes: the registers that the C calling convention does not preserve. The VMCS'
  * HOST_RSP points to the end of this. */
@@ -25,9 +24,14 @@ struct light_registers {
 #define VM_VCPUS	2
 #define XSAVE_SIZE	832 /* x87, SSE and AVX: legacy region, header, 16 * 16 bytes */
 
+/* A set of vectors; `used` has a bit for each word that is not zero. */
+struct vectors {
+	u64 word[4];
+	u32 used;
+};
+
 struct vapic {
-	u64 irr[4];
-	u64 isr[4];
+	struct vectors irr, isr;
 	u64 deadline; /* IA32_TSC_DEADLINE: 0 when disarmed */
 	u32 timer;    /* the LVT entry */
 };
