@@ -71,6 +71,12 @@ def make_disk(image, path, count, cpus, flags):
         file.write(data)
 
 
+def trace_commands(what, cpus):
+    """Tracing is switched for each CPU by itself."""
+    return ''.join((f'set $cpu = {cpu}\n' if cpus > 1 else '') +
+                   f'trace {what}\ntrace-mem {what}\ntrace-reg {what}\n' for cpu in range(cpus))
+
+
 def run(directory, image, count, cpus=1, flags=0, sections=0, timeout=300):
     """Boots the image; returns what it wrote to its serial line, and the path of the debugger's log.
 
@@ -90,8 +96,8 @@ def run(directory, image, count, cpus=1, flags=0, sections=0, timeout=300):
             disk=files['disk.img'], serial=files['serial.log'], log=files['bochs.log'],
             cylinders=CYLINDERS, heads=HEADS, sectors=SECTORS))
     with open(files['commands'], 'w', encoding='ascii') as file:
-        file.write('c\ntrace on\ntrace-mem on\ntrace-reg on\nc\ntrace off\ntrace-mem off\n'
-                   'trace-reg off\n' * sections + 'c\nq\n')
+        file.write(('c\n' + trace_commands('on', cpus) + 'c\n' + trace_commands('off', cpus)) * sections +
+                   'c\nq\n')
     emulate(files, timeout)
     if not os.path.exists(files['serial.log']):
         raise BochsError(f'Bochs said nothing; see {files["bochs.log"]}, {files["terminal.log"]}')

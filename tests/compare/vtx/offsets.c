@@ -3,10 +3,8 @@
  * with -> into a #define. The base is the first pushed register: where rsp points on the light path. */
 #include "vcpu.h"
 
-#define OFFSET(name, member)                       \
-	__asm__ volatile("\n->" #name " %0"        \
-			 :                         \
-			 : "i"(offsetof(struct vcpu, member)))
+#define VALUE(name, value)   __asm__ volatile("\n->" #name " %0" : : "i"(value))
+#define OFFSET(name, member) VALUE(name, offsetof(struct vcpu, member))
 
 void offsets(void);
 
@@ -22,4 +20,8 @@ void offsets(void)
 	OFFSET(VCPU_HOST_SP, host_sp);
 	OFFSET(VCPU_AFTER, after);
 	OFFSET(VCPU_LAUNCHED, launched);
+	/* For who reads traces. */
+	VALUE(VCPU_SIZE, sizeof(struct vcpu));
+	VALUE(VM_VCPUS, offsetof(struct vm, vcpus));
+	VALUE(VM_VCPUS_SIZE, sizeof(((struct vm *)0)->vcpus));
 }
