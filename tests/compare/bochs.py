@@ -42,14 +42,20 @@ class BochsError(Exception):
     pass
 
 
+def ask():
+    """What Bochs says about itself: its version is in there, and its options."""
+    if not shutil.which('bochs'):
+        raise BochsError('bochs is not installed (Debian: bochs bochs-term bochsbios vgabios)')
+    text = subprocess.run(['bochs', '--help'], stdin=subprocess.DEVNULL, check=False, text=True,
+                          capture_output=True, errors='replace', timeout=60)
+    return text.stdout + text.stderr
+
+
 def version():
-    """The emulator's version, as a string."""
-    text = subprocess.run(['bochs', '--help', 'features'], stdin=subprocess.DEVNULL, check=False,
-                          capture_output=True, text=True, errors='replace', timeout=60)
-    for line in (text.stdout + text.stderr).splitlines():
+    for line in ask().splitlines():
         if 'Bochs x86 Emulator' in line:
-            return line.split('Emulator', 1)[1].strip()
-    return 'unknown'
+            return 'Bochs ' + line.split('Emulator', 1)[1].strip()
+    return 'Bochs'
 
 
 def find(*names):
@@ -107,12 +113,12 @@ def run(directory, image, count, cpus=1, flags=0, sections=0, timeout=300):
 
 def emulate(files, timeout):
     """One Bochs on a terminal of its own, ended by its process id when it takes too long."""
-    if not shutil.which('bochs'):
-        raise BochsError('bochs is not installed (Debian: bochs bochs-term bochsbios vgabios)')
+    # From version 3 on the debugger must be asked for; without it the clock does not tick for each instruction.
+    debugger = ['-debugger'] if '-debugger' in ask() else []
     master, slave = pty.openpty()
     environment = dict(os.environ, TERM='linux', LINES='25', COLUMNS='80')
     command = ['bochs', '-f', files['bochsrc'], '-q', '-rc', files['commands'],
-               '-dbglog', files['debugger.log']]
+               '-dbglog', files['debugger.log'], *debugger]
     with open(files['terminal.log'], 'wb') as terminal, \
             subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment,
                              start_new_session=True) as process:

@@ -158,5 +158,7 @@ boot_ap_count:
 
 	.bss
 	.balign	16
+	.type	boot_stacks, @object
+	.size	boot_stacks, STACK_SIZE * CPUS_MAX
 boot_stacks:
 	.skip	STACK_SIZE * CPUS_MAX

@@ -11,17 +11,17 @@
 #define VECTOR_SPURIOUS 0x2f
 #define VECTORS		48
 
-#define APIC_BASE_X2APIC  0xc00ul /* enabled, and in x2APIC mode */
-#define APIC_TIMER_OFF	  0x10000
-#define APIC_TIMER_EVERY  0x20000
-#define APIC_DIVIDE_BY_1  0xb
-#define FEATURE_LOCKED	  1u
-#define FEATURE_VMX	  4u
-#define TSS_SIZE	  104
-#define GATE_INTERRUPT	  0x8e00
-#define TSS_AVAILABLE	  0x890000000000ul
-#define ICR_INIT_OTHERS	  0xc4500ul /* to all but itself */
-#define ICR_START_OTHERS  0xc4600ul
+#define APIC_BASE_X2APIC 0xc00ul /* enabled, and in x2APIC mode */
+#define APIC_TIMER_OFF	 0x10000
+#define APIC_TIMER_EVERY 0x20000
+#define APIC_DIVIDE_BY_1 0xb
+#define FEATURE_LOCKED	 1u
+#define FEATURE_VMX	 4u
+#define TSS_SIZE	 104
+#define GATE_INTERRUPT	 0x8e00
+#define TSS_AVAILABLE	 0x890000000000ul
+#define ICR_INIT_OTHERS	 0xc4500ul /* to all but itself */
+#define ICR_START_OTHERS 0xc4600ul
 
 struct gate {
 	u16 offset_low, selector, flags, offset_middle;
@@ -49,7 +49,8 @@ static void load_tss(const struct cpu *cpu)
 {
 	u64 base = cpu_tss_base(cpu), *entry = boot_gdt + cpu_tss_selector(cpu) / 8;
 
-	entry[0] = (TSS_SIZE - 1) | (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56 | TSS_AVAILABLE;
+	entry[0] = (TSS_SIZE - 1) | (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56 |
+		   TSS_AVAILABLE;
 	entry[1] = base >> 32;
 	__asm__ volatile("ltr %w0" : : "r"(cpu_tss_selector(cpu)));
 }
@@ -64,8 +65,8 @@ static void load_idt(void)
 	for (unsigned i = 0; i < VECTORS; i++) {
 		u64 stub = (u64)entry_stubs + 16 * i;
 
-		idt[i] = (struct gate){(u16)stub, SELECTOR_CODE, GATE_INTERRUPT, (u16)(stub >> 16),
-				       (u32)(stub >> 32), 0};
+		idt[i] = (struct gate){(u16)stub,	  SELECTOR_CODE,     GATE_INTERRUPT,
+				       (u16)(stub >> 16), (u32)(stub >> 32), 0};
 	}
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }

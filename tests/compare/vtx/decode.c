@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Intel SDM vol. 2, "Instruction Format", for 64-bit mode. The operand's address is not computed: the
- * VMCS has it. Owns nothing.
+ * Intel SDM vol. 2, "Instruction Format", for 64-bit mode. The operand's address is not computed:
+ * the VMCS has it. Owns nothing.
  *
  * The length is checked once, at the end: up to DECODE_MAX prefixes and what one instruction has
  * behind them fit into DECODE_BUFFER.

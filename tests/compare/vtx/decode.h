@@ -5,14 +5,15 @@
 
 #include "types.h"
 
-#define DECODE_MAX    15 /* an instruction's greatest length */
-#define DECODE_BUFFER 32 /* what may be looked at, whatever it holds, before the length is checked */
+#define DECODE_MAX 15 /* an instruction's greatest length */
+#define DECODE_BUFFER \
+	32 /* what may be looked at, whatever it holds, before the length is checked */
 
 struct access {
-	u8 width;     /* of the memory operand: 1, 2, 4, 8 */
-	u8 result;    /* a load's register is written in this width; 4 clears the upper half */
-	u8 reg;	      /* 0 to 15 as encoded; with high_byte 0 to 3 are ah, ch, dh, bh */
-	u8 length;    /* of the instruction */
+	u8 width;  /* of the memory operand: 1, 2, 4, 8 */
+	u8 result; /* a load's register is written in this width; 4 clears the upper half */
+	u8 reg;	   /* 0 to 15 as encoded; with high_byte 0 to 3 are ah, ch, dh, bh */
+	u8 length; /* of the instruction */
 	bool store;
 	bool immediate; /* what is stored is value, and not a register */
 	bool sign;	/* a load extends the sign */

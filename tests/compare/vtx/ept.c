@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The pool of free pages, and a VM's extended page tables (Intel SDM vol. 3, "The Extended Page-Table
- * Mechanism (EPT)"). vm->lock guards a VM's tables; there is one VM, and so it guards the pool too.
+ * The pool of free pages, and a VM's extended page tables (Intel SDM vol. 3, "The Extended
+ * Page-Table Mechanism (EPT)"). vm->lock guards a VM's tables; there is one VM, and so it guards
+ * the pool too.
  */
 #include "host.h"
 #include "vmx.h"

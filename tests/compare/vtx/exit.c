@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Why a guest stopped, on the light path: whatever ends here touches the caller-saved registers only.
- * What needs more sets AFTER_DEEPEN, and vcpu->wish for run.c. Owns nothing.
+ * Why a guest stopped, on the light path: whatever ends here touches the caller-saved registers
+ * only. What needs more sets AFTER_DEEPEN, and vcpu->wish for run.c. Owns nothing.
  */
 #include "host.h"
 #include "vmx.h"
 
-#define CPUID_LEAVES	    32
-#define CPUID_1_VMX	    (1u << 5)
-#define CPUID_1_HYPERVISOR  (1u << 31)
+#define CPUID_LEAVES	   32
+#define CPUID_1_VMX	   (1u << 5)
+#define CPUID_1_HYPERVISOR (1u << 31)
 
 /* Leaves whose answer depends on ecx too. */
-#define CPUID_HAS_SUBLEAVES                                                                        \
-	(1u << 4 | 1u << 7 | 1u << 11 | 1u << 13 | 1u << 15 | 1u << 16 | 1u << 18 | 1u << 20 |     \
+#define CPUID_HAS_SUBLEAVES                                                                    \
+	(1u << 4 | 1u << 7 | 1u << 11 | 1u << 13 | 1u << 15 | 1u << 16 | 1u << 18 | 1u << 20 | \
 	 1u << 23 | 1u << 24 | 1u << 31)
 
 static struct cpuid cpuid_basic[CPUID_LEAVES];
@@ -26,9 +26,9 @@ void cpuid_init(void)
 	cpuid_basic[1].ecx |= CPUID_1_HYPERVISOR;
 }
 
-/* Past the instruction that exited, which ends blocking by STI and MOV SS: VM exit left it as it was
- * before that instruction ("Saving Non-Register State"). A guest that single-steps over an emulated
- * instruction would also be owed a debug exception; guests that do have no place here. */
+/* Past the instruction that exited, which ends blocking by STI and MOV SS: VM exit left it as it
+ * was before that instruction ("Saving Non-Register State"). A guest that single-steps over an
+ * emulated instruction would also be owed a debug exception; guests that do have no place here. */
 ALWAYS_INLINE void exit_skip(void)
 {
 	u64 blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
@@ -68,9 +68,9 @@ u32 exit_cpuid(struct vcpu *vcpu)
 	return result.ebx;
 }
 
-/* An event whose delivery the exit interrupted is lost unless it is injected again ("Information for
- * VM Exits That Occur During Event Delivery"). Of the exits handled here only an EPT violation can
- * be one. */
+/* An event whose delivery the exit interrupted is lost unless it is injected again ("Information
+ * for VM Exits That Occur During Event Delivery"). Of the exits handled here only an EPT violation
+ * can be one. */
 static bool repeat_event(void)
 {
 	u64 event = vmx_read(VMCS_VECTORING_EVENT);

@@ -21,9 +21,9 @@ void print_char(char c);
 void print_number(const char *name, u64 value);
 _Noreturn void die(const char *why, u64 value);
 _Noreturn void shut_down(bool passed);
-#define CHECK(invariant)                                    \
-	do {                                                \
-		if (!(invariant))                           \
+#define CHECK(invariant)                                     \
+	do {                                                 \
+		if (!(invariant))                            \
 			die("CHECK: " #invariant, __LINE__); \
 	} while (0)
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the hypervisor, its guest and the driver on the host (tests/compare/vtx.py) agree upon, for C
- * and assembly: where memory is, what hypercalls mean, what the parameter sector holds.
+ * What the hypervisor, its guest and the driver on the host (tests/compare/vtx.py) agree upon, for
+ * C and assembly: where memory is, what hypercalls mean, what the parameter sector holds.
  */
 #pragma once
 
 /* ---- The machine ---- */
 
-#define CPUS_MAX      2
-#define STACK_SIZE    8192
-#define PARAMS_MAGIC  0x58545648 /* "HVTX" */
-#define FLAG_TRACE    1		 /* mark one round of each operation for the debugger */
+#define CPUS_MAX     2
+#define STACK_SIZE   8192
+#define PARAMS_MAGIC 0x58545648 /* "HVTX" */
+#define FLAG_TRACE   1		/* mark one round of each operation for the debugger */
 
 /* ---- The guest's physical memory ---- */
 
@@ -37,20 +37,22 @@
 
 /* ---- Hypercalls: number in rdi, arguments in rsi and rdx, result in rax, all else kept ---- */
 
-#define HC_VERSION	 0  /* the empty one: returns VERSION */
-#define HC_PUTC		 1  /* rsi: character */
-#define HC_CPU		 2  /* the CPU that it runs on */
-#define HC_HOST_TIMER	 3  /* rsi: period of the host's timer in ticks, 0 stops it; returns interrupts so far */
-#define HC_YIELD	 4  /* let the next vCPU of this CPU run */
-#define HC_MOVE		 5  /* go on on the next CPU */
-#define HC_START	 6  /* rsi: entry, rdx: argument of a second vCPU; it is ready on this CPU */
-#define HC_STOP		 7  /* this vCPU ends */
-#define HC_SPAWN	 8  /* rsi: entry; runs a new vCPU with rdi = time before its creation until HC_STOP */
-#define HC_DROP_PAGES	 9  /* takes all lazy pages back */
-#define HC_ZEROING	 10 /* rsi: whether lazy pages are zeroed */
-#define HC_SWITCHES	 11 /* switches between vCPUs so far */
-#define HC_DONE		 12 /* rsi: failures; ends the machine */
-#define VERSION		 0x00010000
+#define HC_VERSION 0 /* the empty one: returns VERSION */
+#define HC_PUTC	   1 /* rsi: character */
+#define HC_CPU	   2 /* the CPU that it runs on */
+#define HC_HOST_TIMER \
+	3 /* rsi: period of the host's timer in ticks, 0 stops it; returns interrupts so far */
+#define HC_YIELD 4 /* let the next vCPU of this CPU run */
+#define HC_MOVE	 5 /* go on on the next CPU */
+#define HC_START 6 /* rsi: entry, rdx: argument of a second vCPU; it is ready on this CPU */
+#define HC_STOP	 7 /* this vCPU ends */
+#define HC_SPAWN \
+	8 /* rsi: entry; runs a new vCPU with rdi = time before its creation until HC_STOP */
+#define HC_DROP_PAGES 9	 /* takes all lazy pages back */
+#define HC_ZEROING    10 /* rsi: whether lazy pages are zeroed */
+#define HC_SWITCHES   11 /* switches between vCPUs so far */
+#define HC_DONE	      12 /* rsi: failures; ends the machine */
+#define VERSION	      0x00010000
 
 #ifndef __ASSEMBLER__
 #include "types.h"

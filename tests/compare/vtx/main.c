@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Start: the check that the time-stamp counter counts instructions, the VM, its first vCPU. The guest
- * measures (guest/), and ends the machine.
+ * Start: the check that the time-stamp counter counts instructions, the VM, its first vCPU. The
+ * guest measures (guest/), and ends the machine.
  */
 #include "host.h"
 #include "vmx.h"
@@ -18,14 +18,14 @@ static u8 guest_ram[GUEST_RAM_SIZE] ALIGNED(LARGE_SIZE);
 
 /* What `n` instructions between two RDTSC add to the difference, which itself counts the first of
  * the two RDTSC: 1000 tries agree or the run is worth nothing. */
-#define COUNTED(instructions)                                                             \
-	({                                                                                \
-		u32 first_low, second_low;                                                \
-		__asm__ volatile("rdtsc\n mov %%eax, %0\n" instructions "\n rdtsc"        \
-				 : "=&r"(first_low), "=&a"(second_low)                    \
-				 :                                                        \
-				 : "rdx", "rcx", "rdi", "r8", "memory", "cc");            \
-		second_low - first_low;                                                   \
+#define COUNTED(instructions)                                                      \
+	({                                                                         \
+		u32 first_low, second_low;                                         \
+		__asm__ volatile("rdtsc\n mov %%eax, %0\n" instructions "\n rdtsc" \
+				 : "=&r"(first_low), "=&a"(second_low)             \
+				 :                                                 \
+				 : "rdx", "rcx", "rdi", "r8", "memory", "cc");     \
+		second_low - first_low;                                            \
 	})
 
 static void check(const char *what, u32 counted, u32 expected)
@@ -52,7 +52,8 @@ static void check_counter(void)
 	check("load-store", COUNTED("push %%r8\n mov (%%rsp), %%rdi\n pop %%r8"), 5);
 	check("loop-50", COUNTED("mov $50, %%ecx\n 1: dec %%ecx\n jnz 1b"), 103);
 	check("rep-stosb-16",
-	      COUNTED("sub $16, %%rsp\n mov $16, %%ecx\n mov %%rsp, %%rdi\n rep stosb\n add $16, %%rsp"),
+	      COUNTED("sub $16, %%rsp\n mov $16, %%ecx\n mov %%rsp, %%rdi\n rep stosb\n add $16, "
+		      "%%rsp"),
 	      2 + 4 + 16);
 	check("cpuid", COUNTED("mov $0, %%eax\n push %%rbx\n cpuid\n pop %%rbx"), 6);
 }

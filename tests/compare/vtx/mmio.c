@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An access to emulated registers: VT-x says which address it was and whether a load or a store, but
- * not which instruction. So its bytes are fetched through the guest's own page tables and decoded
- * (Intel SDM vol. 3, "Paging"; "EPT Violations"). vm->lock guards the device.
+ * An access to emulated registers: VT-x says which address it was and whether a load or a store,
+ * but not which instruction. So its bytes are fetched through the guest's own page tables and
+ * decoded (Intel SDM vol. 3, "Paging"; "EPT Violations"). vm->lock guards the device.
  */
 #include "decode.h"
 #include "host.h"
@@ -19,9 +19,10 @@
 /* Where exits leave each general-purpose register, in the order of their encoding. */
 #define AT(field) ((u16)offsetof(struct vcpu, field))
 static const u16 register_at[16] = {
-	AT(light.rax), AT(light.rcx), AT(light.rdx), AT(rbx),	    0,	     AT(rbp),
-	AT(light.rsi), AT(light.rdi), AT(light.r8),  AT(light.r9),  AT(light.r10),
-	AT(light.r11), AT(r12),	      AT(r13),	     AT(r14),	    AT(r15),
+	AT(light.rax), AT(light.rcx), AT(light.rdx), AT(rbx),	   0,
+	AT(rbp),       AT(light.rsi), AT(light.rdi), AT(light.r8), AT(light.r9),
+	AT(light.r10), AT(light.r11), AT(r12),	     AT(r13),	   AT(r14),
+	AT(r15),
 };
 
 static ALWAYS_INLINE u64 *register_of(struct vcpu *vcpu, unsigned reg)
@@ -53,8 +54,8 @@ static bool translate(const struct vm *vm, gva_t address, const u8 **found)
 	}
 }
 
-/* The instruction's bytes, copied, so that what is checked is what is used. Returns how many are the
- * guest's: fewer than asked for where a page ends and the next is not there. */
+/* The instruction's bytes, copied, so that what is checked is what is used. Returns how many are
+ * the guest's: fewer than asked for where a page ends and the next is not there. */
 static unsigned fetch(const struct vm *vm, gva_t rip, u8 *bytes)
 {
 	unsigned left = PAGE_SIZE - rip.value % PAGE_SIZE;
@@ -195,8 +196,10 @@ void mmio_access(struct vcpu *vcpu, gpa_t address, u64 qualification, u32 regist
 	}
 	count = fetch(vcpu->vm, rip, bytes);
 	if (!count)
-		return; /* the guest changed its tables since: executing again brings up what is true */
-	if (!decode_access(bytes, count, &access) || (!access.immediate && access.reg == REGISTER_RSP) ||
+		return; /* the guest changed its tables since: executing again brings up what is
+			   true */
+	if (!decode_access(bytes, count, &access) ||
+	    (!access.immediate && access.reg == REGISTER_RSP) ||
 	    access.store != !!(qualification & VIOLATION_WRITE)) {
 		exit_inject_fault(VECTOR_GP, 0);
 		return;

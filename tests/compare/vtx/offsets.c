@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Field offsets for the assembly, from the structs themselves; the build turns each line that starts
- * with -> into a #define. The base is the first pushed register: where rsp points on the light path. */
+/* Field offsets for the assembly, from the structs themselves; the build turns each line that
+ * starts with -> into a #define. The base is the first pushed register: where rsp points on the
+ * light path. */
 #include "vcpu.h"
 
 #define VALUE(name, value)   __asm__ volatile("\n->" #name " %0" : : "i"(value))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lines to COM1, which the emulator writes to a file of its own: port 0xE9 would go to the terminal,
- * between what the emulator's display and its debugger write there. One CPU prints at a time, as only
- * the one that runs the measuring vCPU does.
+ * Lines to COM1, which the emulator writes to a file of its own: port 0xE9 would go to the
+ * terminal, between what the emulator's display and its debugger write there. One CPU prints at a
+ * time, as only the one that runs the measuring vCPU does.
  */
 #include "host.h"
 

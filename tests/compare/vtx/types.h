@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Numbers and addresses. The three kinds of address are structs, so that none passes for another. */
+/* Numbers and addresses. The three kinds of address are structs, so that none passes for another.
+ */
 #pragma once
 
 #include <stdbool.h>

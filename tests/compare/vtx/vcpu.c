@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The only place that changes which VMCS is current, and that moves what VM entry and exit leave
- * alone. Owns cpu->loaded. Putting is eager and loading lazy, as in Hartwood: a vCPU that leaves its
- * CPU is complete in memory but for its VMCS, and one that comes back before anybody else finds its
- * state still there.
+ * alone. Owns cpu->loaded. Putting is eager and loading lazy, as in Hartwood: a vCPU that leaves
+ * its CPU is complete in memory but for its VMCS, and one that comes back before anybody else finds
+ * its state still there.
  */
 #include "host.h"
 #include "vmx.h"
@@ -30,8 +30,8 @@ static ALWAYS_INLINE void load_msr(u32 msr, u64 value, u64 *now)
 }
 
 /*
- * Translations tagged with the VPID that this CPU has kept from the vCPU's last visit are stale: what
- * the guest invalidated since, it invalidated elsewhere ("Invalidating Cached Translation
+ * Translations tagged with the VPID that this CPU has kept from the vCPU's last visit are stale:
+ * what the guest invalidated since, it invalidated elsewhere ("Invalidating Cached Translation
  * Information").
  */
 static void move_here(struct cpu *cpu, struct vcpu *vcpu)
@@ -69,8 +69,9 @@ void vcpu_put(struct vcpu *vcpu)
 	vcpu->cr2 = x86_read_cr2();
 }
 
-/* The CPU may hold the VMCS' data in itself: another one may load it only after a VMCLEAR here, which
- * also makes the next entry a VMLAUNCH ("Software Use of Virtual-Machine Control Structures"). */
+/* The CPU may hold the VMCS' data in itself: another one may load it only after a VMCLEAR here,
+ * which also makes the next entry a VMLAUNCH ("Software Use of Virtual-Machine Control
+ * Structures"). */
 void vcpu_forget(struct vcpu *vcpu)
 {
 	CHECK(vmx_clear(vcpu->vmcs));
@@ -80,7 +81,8 @@ void vcpu_forget(struct vcpu *vcpu)
 
 static void reset(struct vcpu *vcpu, u64 argument)
 {
-	__builtin_memset(&vcpu->light, 0, offsetof(struct vcpu, xsave) - offsetof(struct vcpu, light));
+	__builtin_memset(&vcpu->light, 0,
+			 offsetof(struct vcpu, xsave) - offsetof(struct vcpu, light));
 	__builtin_memset(&vcpu->apic, 0, sizeof(vcpu->apic));
 	/* With a header of zeros XRSTOR puts everything into its initial state. */
 	__builtin_memset(vcpu->xsave, 0, sizeof(vcpu->xsave));

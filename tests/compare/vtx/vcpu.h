@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A vCPU, its VM, and the CPU. What the VMCS holds of a vCPU is in no struct of ours; here is the rest:
- * the general-purpose registers, the state that VM entry does not load (x87/SSE/AVX, the system-call
- * MSRs, CR2), and the emulated local APIC.
+ * A vCPU, its VM, and the CPU. What the VMCS holds of a vCPU is in no struct of ours; here is the
+ * rest: the general-purpose registers, the state that VM entry does not load (x87/SSE/AVX, the
+ * system-call MSRs, CR2), and the emulated local APIC.
  */
 #pragma once
 
@@ -58,8 +58,8 @@ struct vcpu {
 	hpa_t vmcs;
 	u16 vpid;
 	int last_cpu; /* where its VMCS and translations may still be cached; -1 for nowhere */
-	u8 wish; /* enum wish: why it left the light path */
-	u8 taken; /* this slot is in use */
+	u8 wish;      /* enum wish: why it left the light path */
+	u8 taken;     /* this slot is in use */
 	u64 wish_argument[2];
 	struct vcpu *next; /* in a CPU's queue */
 	u64 exit_count[128];
@@ -70,7 +70,7 @@ enum wish { WISH_NONE, WISH_MMIO, WISH_YIELD, WISH_MOVE, WISH_START, WISH_STOP, 
 struct vm {
 	u64 ept_pointer;
 	hpa_t ram; /* of GUEST_RAM_SIZE bytes, guest-physical 0 */
-	u32 lock; /* of the EPT, the pool of pages behind it, and the device */
+	u32 lock;  /* of the EPT, the pool of pages behind it, and the device */
 	u32 device_counter, device_scratch;
 	bool zeroing;
 	struct vcpu vcpus[VM_VCPUS];
@@ -80,9 +80,9 @@ struct cpu {
 	struct cpu *self; /* GS base points here */
 	u32 index;
 	u32 apic_id;
-	struct vcpu *loaded; /* whose VMCS is current and whose state is in the registers */
+	struct vcpu *loaded;	    /* whose VMCS is current and whose state is in the registers */
 	struct vcpu *first, **last; /* ready vCPUs, in order */
-	u32 lock; /* of the queue; taken by other CPUs too */
+	u32 lock;		    /* of the queue; taken by other CPUs too */
 	u64 timer_interrupts;
 	u64 switches;
 	/* What the MSRs hold now, so that equal values are not written. */

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Builds a VMCS, field by field, each with its reason (Intel SDM vol. 3, "Virtual Machine Control
- * Structures", "VM Entries": the checks there). The capability MSRs are read once; controls that the
- * CPU lacks end the run at its start. Owns the MSR bitmap, which all vCPUs share.
+ * Structures", "VM Entries": the checks there). The capability MSRs are read once; controls that
+ * the CPU lacks end the run at its start. Owns the MSR bitmap, which all vCPUs share.
  */
 #include "host.h"
 #include "vmx.h"
 
 enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR };
 
-#define RIGHTS_CODE_64	 0xa09b /* present, code, execute/read, accessed, L, G */
-#define RIGHTS_DATA	 0xc093 /* present, data, read/write, accessed, B, G */
-#define RIGHTS_TSS_BUSY	 0x008b
-#define RIGHTS_UNUSABLE	 0x10000
-#define LIMIT_ALL	 0xffffffff
-#define PAT_RESET	 0x0007040600070406
-#define DR7_RESET	 0x400
-#define TIMER_NEVER	 0xffffffff
+#define RIGHTS_CODE_64	0xa09b /* present, code, execute/read, accessed, L, G */
+#define RIGHTS_DATA	0xc093 /* present, data, read/write, accessed, B, G */
+#define RIGHTS_TSS_BUSY 0x008b
+#define RIGHTS_UNUSABLE 0x10000
+#define LIMIT_ALL	0xffffffff
+#define PAT_RESET	0x0007040600070406
+#define DR7_RESET	0x400
+#define TIMER_NEVER	0xffffffff
 
 u32 vmcs_revision, vmcs_proc_controls, vmcs_timer_shift;
 
@@ -33,7 +33,8 @@ static u32 adjust_controls(u32 msr, u32 wanted)
 	u64 allowed = x86_read_msr(msr);
 
 	if (wanted & ~(u32)(allowed >> 32))
-		die("the CPU lacks VMX controls", (u64)msr << 32 | (wanted & ~(u32)(allowed >> 32)));
+		die("the CPU lacks VMX controls",
+		    (u64)msr << 32 | (wanted & ~(u32)(allowed >> 32)));
 	return wanted | (u32)allowed;
 }
 
@@ -69,30 +70,31 @@ void vmcs_init(void)
 	vmcs_timer_shift = x86_read_msr(MSR_VMX_MISC) & 31;
 
 	/* Interrupts belong to the host, and end a guest's run. The timer always counts, as turning
-	 * it on and off would be one more VMWRITE; when no deadline is set it stands at its maximum. */
-	pin_controls = adjust_controls(MSR_VMX_TRUE_PIN,
-				       PIN_EXTERNAL_INTERRUPT | PIN_NMI | PIN_TIMER);
+	 * it on and off would be one more VMWRITE; when no deadline is set it stands at its
+	 * maximum. */
+	pin_controls =
+		adjust_controls(MSR_VMX_TRUE_PIN, PIN_EXTERNAL_INTERRUPT | PIN_NMI | PIN_TIMER);
 
-	/* What would stop the CPU, reach devices, or show the host's task priority, debug registers or
-	 * counters. CR3 loads and stores and INVLPG are the guest's own with EPT and VPID. */
-	vmcs_proc_controls = adjust_controls(
-		MSR_VMX_TRUE_PROC, PROC_HLT | PROC_MWAIT | PROC_MONITOR | PROC_RDPMC | PROC_CR8_LOAD |
-					   PROC_CR8_STORE | PROC_MOV_DR | PROC_IO | PROC_MSR_BITMAP |
-					   PROC_SECONDARY);
+	/* What would stop the CPU, reach devices, or show the host's task priority, debug registers
+	 * or counters. CR3 loads and stores and INVLPG are the guest's own with EPT and VPID. */
+	vmcs_proc_controls = adjust_controls(MSR_VMX_TRUE_PROC,
+					     PROC_HLT | PROC_MWAIT | PROC_MONITOR | PROC_RDPMC |
+						     PROC_CR8_LOAD | PROC_CR8_STORE | PROC_MOV_DR |
+						     PROC_IO | PROC_MSR_BITMAP | PROC_SECONDARY);
 
 	/* Second-stage translation, its entries tagged, so that an exit flushes nothing. */
 	proc_controls2 = adjust_controls(MSR_VMX_PROCBASED2,
 					 PROC2_EPT | PROC2_VPID | PROC2_RDTSCP | PROC2_WBINVD);
 
-	/* The host is 64-bit code; the interrupt controller hands over the vector at the exit, which
-	 * saves a trip through the IDT; PAT and EFER may differ between guest and host. They are not
-	 * saved: the guest's writes of them exit, so their values are known. */
+	/* The host is 64-bit code; the interrupt controller hands over the vector at the exit,
+	 * which saves a trip through the IDT; PAT and EFER may differ between guest and host. They
+	 * are not saved: the guest's writes of them exit, so their values are known. */
 	exit_controls = adjust_controls(MSR_VMX_TRUE_EXIT, EXIT_SAVE_DEBUG | EXIT_HOST_64 |
 								   EXIT_ACK_INTERRUPT |
 								   EXIT_LOAD_PAT | EXIT_LOAD_EFER);
-	entry_controls = adjust_controls(MSR_VMX_TRUE_ENTRY, ENTRY_LOAD_DEBUG | ENTRY_GUEST_64 |
-								     ENTRY_LOAD_PAT |
-								     ENTRY_LOAD_EFER);
+	entry_controls =
+		adjust_controls(MSR_VMX_TRUE_ENTRY, ENTRY_LOAD_DEBUG | ENTRY_GUEST_64 |
+							    ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
 	host_cr0 = x86_read_cr0();
 	host_cr3 = x86_read_cr3();
 	host_cr4 = x86_read_cr4();
@@ -171,7 +173,8 @@ static ALWAYS_INLINE void write_host(bool say, const struct vcpu *vcpu)
 	write_cpu(say, cpu_this());
 }
 
-static ALWAYS_INLINE void write_segment(bool say, enum segment s, u32 selector, u32 limit, u32 rights)
+static ALWAYS_INLINE void write_segment(bool say, enum segment s, u32 selector, u32 limit,
+					u32 rights)
 {
 	put(say, VMCS_GUEST_SELECTOR(s), selector);
 	put(say, VMCS_GUEST_LIMIT(s), limit);

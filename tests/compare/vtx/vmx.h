@@ -3,8 +3,9 @@
  * The VMX instructions, and the encodings of Intel SDM vol. 3, "Field Encoding in VMCS" (appendix),
  * "VMX Basic Exit Reasons" (appendix) and "Virtual-Machine Control Structures".
  *
- * VMREAD and VMWRITE are not checked here: they fail only without a current VMCS or for a field that
- * the CPU does not have, and vmx_check_fields() tries each field of vmcs.c before the first guest.
+ * VMREAD and VMWRITE are not checked here: they fail only without a current VMCS or for a field
+ * that the CPU does not have, and vmx_check_fields() tries each field of vmcs.c before the first
+ * guest.
  */
 #pragma once
 
@@ -12,39 +13,39 @@
 #include "x86.h"
 
 /* Control fields. */
-#define VMCS_VPID		    0x0000
-#define VMCS_MSR_BITMAP		    0x2004
-#define VMCS_TSC_OFFSET		    0x2010
-#define VMCS_EPT_POINTER	    0x201a
-#define VMCS_PIN_CONTROLS	    0x4000
-#define VMCS_PROC_CONTROLS	    0x4002
-#define VMCS_EXCEPTION_BITMAP	    0x4004
-#define VMCS_PAGE_FAULT_MASK	    0x4006
-#define VMCS_PAGE_FAULT_MATCH	    0x4008
-#define VMCS_CR3_TARGETS	    0x400a
-#define VMCS_EXIT_CONTROLS	    0x400c
-#define VMCS_EXIT_MSR_STORES	    0x400e
-#define VMCS_EXIT_MSR_LOADS	    0x4010
-#define VMCS_ENTRY_CONTROLS	    0x4012
-#define VMCS_ENTRY_MSR_LOADS	    0x4014
-#define VMCS_ENTRY_EVENT	    0x4016
-#define VMCS_ENTRY_ERROR_CODE	    0x4018
-#define VMCS_ENTRY_INSN_LENGTH	    0x401a
-#define VMCS_PROC_CONTROLS2	    0x401e
-#define VMCS_CR0_MASK		    0x6000
-#define VMCS_CR4_MASK		    0x6002
-#define VMCS_CR0_SHADOW		    0x6004
-#define VMCS_CR4_SHADOW		    0x6006
+#define VMCS_VPID	       0x0000
+#define VMCS_MSR_BITMAP	       0x2004
+#define VMCS_TSC_OFFSET	       0x2010
+#define VMCS_EPT_POINTER       0x201a
+#define VMCS_PIN_CONTROLS      0x4000
+#define VMCS_PROC_CONTROLS     0x4002
+#define VMCS_EXCEPTION_BITMAP  0x4004
+#define VMCS_PAGE_FAULT_MASK   0x4006
+#define VMCS_PAGE_FAULT_MATCH  0x4008
+#define VMCS_CR3_TARGETS       0x400a
+#define VMCS_EXIT_CONTROLS     0x400c
+#define VMCS_EXIT_MSR_STORES   0x400e
+#define VMCS_EXIT_MSR_LOADS    0x4010
+#define VMCS_ENTRY_CONTROLS    0x4012
+#define VMCS_ENTRY_MSR_LOADS   0x4014
+#define VMCS_ENTRY_EVENT       0x4016
+#define VMCS_ENTRY_ERROR_CODE  0x4018
+#define VMCS_ENTRY_INSN_LENGTH 0x401a
+#define VMCS_PROC_CONTROLS2    0x401e
+#define VMCS_CR0_MASK	       0x6000
+#define VMCS_CR4_MASK	       0x6002
+#define VMCS_CR0_SHADOW	       0x6004
+#define VMCS_CR4_SHADOW	       0x6006
 
 /* Read-only data fields. */
-#define VMCS_GUEST_PHYSICAL	    0x2400
-#define VMCS_INSN_ERROR		    0x4400
-#define VMCS_EXIT_REASON	    0x4402
-#define VMCS_EXIT_EVENT		    0x4404
-#define VMCS_VECTORING_EVENT	    0x4408
-#define VMCS_VECTORING_ERROR	    0x440a
-#define VMCS_EXIT_INSN_LENGTH	    0x440c
-#define VMCS_EXIT_QUALIFICATION	    0x6400
+#define VMCS_GUEST_PHYSICAL	0x2400
+#define VMCS_INSN_ERROR		0x4400
+#define VMCS_EXIT_REASON	0x4402
+#define VMCS_EXIT_EVENT		0x4404
+#define VMCS_VECTORING_EVENT	0x4408
+#define VMCS_VECTORING_ERROR	0x440a
+#define VMCS_EXIT_INSN_LENGTH	0x440c
+#define VMCS_EXIT_QUALIFICATION 0x6400
 
 /* Guest state. The segments' fields follow each other in this order: ES CS SS DS FS GS LDTR TR. */
 #define VMCS_GUEST_SELECTOR(s)	    (0x0800 + 2 * (s))
@@ -75,28 +76,28 @@
 #define VMCS_GUEST_SYSENTER_EIP	    0x6826
 
 /* Host state. */
-#define VMCS_HOST_ES		    0x0c00
-#define VMCS_HOST_CS		    0x0c02
-#define VMCS_HOST_SS		    0x0c04
-#define VMCS_HOST_DS		    0x0c06
-#define VMCS_HOST_FS		    0x0c08
-#define VMCS_HOST_GS		    0x0c0a
-#define VMCS_HOST_TR		    0x0c0c
-#define VMCS_HOST_PAT		    0x2c00
-#define VMCS_HOST_EFER		    0x2c02
-#define VMCS_HOST_SYSENTER_CS	    0x4c00
-#define VMCS_HOST_CR0		    0x6c00
-#define VMCS_HOST_CR3		    0x6c02
-#define VMCS_HOST_CR4		    0x6c04
-#define VMCS_HOST_FS_BASE	    0x6c06
-#define VMCS_HOST_GS_BASE	    0x6c08
-#define VMCS_HOST_TR_BASE	    0x6c0a
-#define VMCS_HOST_GDTR_BASE	    0x6c0c
-#define VMCS_HOST_IDTR_BASE	    0x6c0e
-#define VMCS_HOST_SYSENTER_ESP	    0x6c10
-#define VMCS_HOST_SYSENTER_EIP	    0x6c12
-#define VMCS_HOST_RSP		    0x6c14
-#define VMCS_HOST_RIP		    0x6c16
+#define VMCS_HOST_ES	       0x0c00
+#define VMCS_HOST_CS	       0x0c02
+#define VMCS_HOST_SS	       0x0c04
+#define VMCS_HOST_DS	       0x0c06
+#define VMCS_HOST_FS	       0x0c08
+#define VMCS_HOST_GS	       0x0c0a
+#define VMCS_HOST_TR	       0x0c0c
+#define VMCS_HOST_PAT	       0x2c00
+#define VMCS_HOST_EFER	       0x2c02
+#define VMCS_HOST_SYSENTER_CS  0x4c00
+#define VMCS_HOST_CR0	       0x6c00
+#define VMCS_HOST_CR3	       0x6c02
+#define VMCS_HOST_CR4	       0x6c04
+#define VMCS_HOST_FS_BASE      0x6c06
+#define VMCS_HOST_GS_BASE      0x6c08
+#define VMCS_HOST_TR_BASE      0x6c0a
+#define VMCS_HOST_GDTR_BASE    0x6c0c
+#define VMCS_HOST_IDTR_BASE    0x6c0e
+#define VMCS_HOST_SYSENTER_ESP 0x6c10
+#define VMCS_HOST_SYSENTER_EIP 0x6c12
+#define VMCS_HOST_RSP	       0x6c14
+#define VMCS_HOST_RIP	       0x6c16
 
 /* Controls. */
 #define PIN_EXTERNAL_INTERRUPT 0x1u
@@ -154,11 +155,11 @@
 #define BLOCKED_SHADOW 0x3u
 
 /* Exit qualification of an EPT violation. */
-#define VIOLATION_READ	   0x1u
-#define VIOLATION_WRITE	   0x2u
-#define VIOLATION_FETCH	   0x4u
-#define VIOLATION_LINEAR   0x80u
-#define VIOLATION_FINAL	   0x100u /* not the access of a page walk */
+#define VIOLATION_READ	 0x1u
+#define VIOLATION_WRITE	 0x2u
+#define VIOLATION_FETCH	 0x4u
+#define VIOLATION_LINEAR 0x80u
+#define VIOLATION_FINAL	 0x100u /* not the access of a page walk */
 
 struct invalidation {
 	u64 id; /* VPID, or EPT pointer */

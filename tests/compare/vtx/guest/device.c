@@ -7,32 +7,35 @@
 #define OLD	0x1122334455667788ul
 
 /* rax before is OLD, rbx is the device's scratch register, rcx is 1; the result is rax. */
-#define LOAD(insn, expected)                                                                      \
-	do {                                                                                      \
-		u64 value = OLD;                                                                  \
-		__asm__ volatile(insn : "+a"(value) : "b"(DEVICE + DEVICE_SCRATCH), "c"(1ul) : "memory"); \
-		expect(insn, value, expected);                                                    \
+#define LOAD(insn, expected)                                              \
+	do {                                                              \
+		u64 value = OLD;                                          \
+		__asm__ volatile(insn                                     \
+				 : "+a"(value)                            \
+				 : "b"(DEVICE + DEVICE_SCRATCH), "c"(1ul) \
+				 : "memory");                             \
+		expect(insn, value, expected);                            \
 	} while (0)
 
 /* The same into another register, copied to rax afterwards. */
-#define LOAD_TO(reg, insn, expected)                                                              \
-	do {                                                                                      \
-		u64 value;                                                                        \
-		__asm__ volatile(insn "\n mov %%" reg ", %0"                                      \
-				 : "=a"(value)                                                    \
-				 : "b"(DEVICE + DEVICE_SCRATCH), "c"(1ul)                         \
-				 : reg, "memory");                                                \
-		expect(insn, value, expected);                                                    \
+#define LOAD_TO(reg, insn, expected)                                      \
+	do {                                                              \
+		u64 value;                                                \
+		__asm__ volatile(insn "\n mov %%" reg ", %0"              \
+				 : "=a"(value)                            \
+				 : "b"(DEVICE + DEVICE_SCRATCH), "c"(1ul) \
+				 : reg, "memory");                        \
+		expect(insn, value, expected);                            \
 	} while (0)
 
-#define STORE(insn, expected)                                                                     \
-	do {                                                                                      \
-		u64 value;                                                                        \
-		__asm__ volatile(insn "\n mov (%%rbx), %%eax"                                     \
-				 : "=a"(value)                                                    \
-				 : "b"(DEVICE + DEVICE_SCRATCH), "a"(OLD), "c"(1ul), "d"(0x77ul)  \
-				 : "r12", "memory");                                              \
-		expect(insn, value, expected);                                                    \
+#define STORE(insn, expected)                                                                    \
+	do {                                                                                     \
+		u64 value;                                                                       \
+		__asm__ volatile(insn "\n mov (%%rbx), %%eax"                                    \
+				 : "=a"(value)                                                   \
+				 : "b"(DEVICE + DEVICE_SCRATCH), "a"(OLD), "c"(1ul), "d"(0x77ul) \
+				 : "r12", "memory");                                             \
+		expect(insn, value, expected);                                                   \
 	} while (0)
 
 static void test_loads(void)

@@ -29,7 +29,8 @@ extern const char partner_plain[], partner_fp[], first_entry[];
 /* Changed by loops.S. */
 extern u64 fault_count, timer_count, spawn_count, spawn_ticks;
 
-/* FP registers for loop_yield_fp: ymm0 to ymm14 hold seed + their number in each lane, ymm15 ones. */
+/* FP registers for loop_yield_fp: ymm0 to ymm14 hold seed + their number in each lane, ymm15 ones.
+ */
 void fp_fill(u64 seed);
 void fp_read(u64 (*lanes)[4]);
 

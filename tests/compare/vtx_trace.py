@@ -13,7 +13,11 @@ GUEST_START = 0x40000000   # vtx/layout.h: GUEST_OFFSET
 
 INSTRUCTION = re.compile(r'\((\d+)\)\.\[\d+\] \[0x\w+\] \w+:(\w+) \([^)]*\): (.*?)\s*; \w+\s*$')
 ACCESS = re.compile(r'\[CPU(\d+) (RD|WR|RW|SR|SW|SRW|EX)\]: (LIN|PHY) 0x(\w+)(?: PHY 0x\w+)? \(len=(\d+)')
+OWNER = re.compile(r'CPU(\d+):\s*$')   # whose registers follow: always those of the debugger's current CPU
+CONSTANT = re.compile(r'mov (\w+), 0x([0-9a-f]+)$')
 REGISTER = re.compile(r'(r\w\w?)\s*: ([0-9a-f]{8})_([0-9a-f]{8})')
+
+HANDLERS = {'exit_hypercall': 18, 'exit_cpuid': 10}
 
 # What deserves a count of its own, by mnemonic.
 SPECIAL = ('vmlaunch', 'vmresume', 'vmptrld', 'vmclear', 'invvpid', 'invept', 'rdmsr', 'wrmsr', 'rdtsc',
@@ -28,7 +32,7 @@ class TraceError(Exception):
 
 
 class Instruction:
-    """One that was begun; registers are those before it."""
+    """One that was begun; registers are those before it, as far as they are known."""
 
     def __init__(self, cpu, rip, text, registers):
         self.cpu, self.rip, self.text, self.registers = cpu, rip, text, registers
@@ -44,19 +48,30 @@ class Instruction:
         return words[1] if words[0] in ('rep', 'lock', 'repe', 'repne') else words[0]
 
     def operand(self, index):
-        name = self.text.split(None, 1)[1].split(',')[index].strip()
-        return self.registers.get(NAMES_64.get(name, name.rstrip('d') if name[1:2].isdigit() else name))
+        return self.registers.get(full_name(self.text.split(None, 1)[1].split(',')[index].strip()))
+
+
+def full_name(name):
+    return NAMES_64.get(name, name.rstrip('d') if name[1:2].isdigit() else name)
+
+
+def follow_constants(constants, instruction):
+    """Of CPUs that the debugger shows no registers of, the constants that were moved into them are known, which
+    is where the numbers of VMCS fields and MSRs come from."""
+    if match := CONSTANT.match(instruction.text):
+        constants[full_name(match[1])] = int(match[2], 16)
 
 
 def sections(path):
     """A list of instructions for each stretch that was traced."""
-    result, current, registers = [], None, {}
+    result, current, registers, owner, constants = [], None, {}, None, {}
     with open(path, encoding='ascii', errors='replace') as file:
         for line in file:
             if line.startswith('trace on'):
                 if current is None:
                     current = []
                     result.append(current)
+                    constants = {}
                 registers = {}
             elif line.startswith('trace off'):
                 current = None
@@ -64,8 +79,14 @@ def sections(path):
                 continue
             if match := REGISTER.match(line):
                 registers[match[1]] = int(match[2] + match[3], 16)
+            elif match := OWNER.match(line):
+                owner = int(match[1])
             elif match := INSTRUCTION.match(line):
-                current.append(Instruction(int(match[1]), int(match[2], 16), match[3], registers))
+                cpu = int(match[1])
+                known = constants.setdefault(cpu, {})
+                current.append(Instruction(cpu, int(match[2], 16), match[3],
+                                           registers if cpu == owner else dict(known)))
+                follow_constants(known, current[-1])
                 registers = {}
             elif (match := ACCESS.match(line)) and current:
                 kind = match[2]
@@ -121,9 +142,11 @@ def is_repeat(instruction, before):
             before.rip == instruction.rip and before.cpu == instruction.cpu)
 
 
-def waits(instructions, symbols):
-    """What a CPU executes that has nothing to do, or spins: found by the function."""
-    return sum(1 for i in instructions if symbols.function(i.rip) == 'cpu_wait')
+def before_guest(instructions):
+    """From the hypervisor's own reading of the time on, without that, to the next instruction of a guest."""
+    start = next(at for at, i in enumerate(instructions) if not i.is_guest and i.mnemonic == 'rdtsc') + 1
+    end = next(at for at in range(start, len(instructions)) if instructions[at].is_guest)
+    return instructions[start:end]
 
 
 def summary(instructions, symbols, field_names):
@@ -141,7 +164,7 @@ def summary(instructions, symbols, field_names):
         if i.mnemonic in SPECIAL:
             special[i.mnemonic] += 1
         if i.mnemonic in ('rdmsr', 'wrmsr'):
-            msrs[f'{i.mnemonic} {i.registers["rcx"] & 0xffffffff:#x}'] += 1
+            msrs[f'{i.mnemonic} {i.registers.get("rcx", 0) & 0xffffffff:#x}'] += 1
         if i.mnemonic == 'vmread':
             reads[name_of(field_names, i.operand(1))] += 1
         if i.mnemonic == 'vmwrite':
@@ -176,8 +199,8 @@ def name_of(field_names, encoding):
 
 
 def exit_reasons(instructions, symbols):
-    """How often each exit reason: what the path's own VMREAD of the reason left in its register, which is
-    seen before the comparison that follows it."""
+    """How often each exit reason: two have a C function of their own, for the others it is that function's
+    second argument."""
     start, counts = symbols.start('vmx_exit'), Counter()
     per_cpu = {}
     for i in instructions:
@@ -186,8 +209,13 @@ def exit_reasons(instructions, symbols):
         for at, i in enumerate(sequence):
             if i.rip != start:
                 continue
-            after = next(j for j in sequence[at:] if j.mnemonic == 'cmp')
-            counts[str(after.registers['r10'] & 0xffff)] += 1
+            handler = next(j for j in sequence[at:] if symbols.function(j.rip) != 'vmx_exit')
+            reason = HANDLERS.get(symbols.function(handler.rip))
+            if reason is None:
+                if 'rsi' not in handler.registers:
+                    raise TraceError('an exit whose reason is not known')
+                reason = handler.registers['rsi'] & 0xffff
+            counts[str(reason)] += 1
     return dict(counts)
 
 
@@ -203,7 +231,7 @@ def registers_moved(host, symbols):
             continue
         operands = [o.strip() for o in i.text.split(None, 1)[1].split(',')]
         name = operands[0] if '[' not in operands[0] else operands[1]
-        if name == 'rsp':
+        if name == 'rsp' or not name.startswith('r'):
             continue
         (saved if any(w for _, w, physical, _, _ in i.accesses if not physical) else loaded)[name] += 1
     return dict(saved), dict(loaded)
