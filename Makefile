@@ -41,7 +41,8 @@ tool_groups := build \
 	$(if $(filter unit format-check coverage fuzz% $(goals_on_qemu),$(MAKECMDGOALS)),test) \
 	$(if $(filter coverage,$(MAKECMDGOALS)),cover) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug) \
-	$(if $(filter lint,$(MAKECMDGOALS)),lint)
+	$(if $(filter lint,$(MAKECMDGOALS)),lint) \
+	$(if $(filter compare compare-vtx test check soak,$(MAKECMDGOALS)),compare)
 
 # Included, so that make puts the tools in place before it looks at anything else. It is checked
 # each time, and rewritten only when the compiler's libraries have moved.

@@ -62,6 +62,11 @@ $(BUILD)/host/vtx_decode: tests/compare/decode_main.c $(vtx_dir)/decode.c $(vtx_
 	$(Q)$(HOST_CC) -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 		$(WARNINGS) -I$(vtx_dir) -o $@ $(filter %.c,$^)
 
+ifeq ($(shell uname -m),x86_64)
+test check soak unit: $(BUILD)/host/vtx_decode
+test check soak: $(vtx)/vtx.bin
+endif
+
 # Boots it and measures: build/compare/vtx.log and vtx.json.
 .PHONY: compare-vtx vtx
 vtx: $(vtx)/vtx.bin
