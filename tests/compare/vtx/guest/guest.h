@@ -24,7 +24,7 @@ loop_function loop_hypercall, base_hypercall, loop_cpuid, base_cpuid, loop_devic
 	base_yield_fp, loop_move, base_move;
 timer_function loop_timer, base_timer;
 extern const char vector_ud[], vector_gp[], vector_timer[], vector_timer_base[], vector_others[];
-extern const char partner_plain[], partner_fp[], first_entry[];
+extern const char partner_plain[], partner_fp[], partner_registers[], first_entry[];
 
 /* Changed by loops.S. */
 extern u64 fault_count, timer_count, spawn_count, spawn_ticks;
@@ -44,6 +44,11 @@ static inline u64 time_now(void)
 	return (u64)high << 32 | low;
 }
 
+static inline void write_msr(u32 msr, u64 value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
 /* Where the debugger, when it traces, starts and stops. */
 static inline void marker(void)
 {
@@ -58,4 +63,8 @@ extern u64 failure_count;
 
 /* device.c */
 void test_device(void);
+
+/* checks.c */
+void test_events(void);
+void test_two_vcpus(void);
 #endif

@@ -47,11 +47,6 @@ static void measure_timer(const char *name, u64 delta)
 	result_print(name, &result);
 }
 
-static void write_msr(u32 msr, u64 value)
-{
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)));
-}
-
 void measure_timers(void)
 {
 	write_msr(0x832, 0x40000 | VECTOR_TIMER); /* local APIC timer: TSC-deadline mode */

@@ -242,6 +242,7 @@ others:
 	ud2
 	.endm
 	partner partner_plain, loop_yield
+	partner partner_registers, loop_yield, "call partner_registers_begin", "call partner_registers_end"
 	partner partner_fp, loop_yield_fp, "call partner_fp_begin", "call partner_fp_end"
 
 /* A vCPU that a hypercall makes: how long it took from rdi on. */

@@ -154,6 +154,8 @@ void guest_main(void)
 		measure_move();
 	} else {
 		test_device();
+		test_events();
+		test_two_vcpus();
 		measure_loops();
 		measure_pages();
 		measure_timers();
