@@ -25,6 +25,12 @@ class Hardware:
         return {row[0]: row[1] for part in ('guest', 'guest_checked', 'host', 'information', 'controls',
                                             'others') for row in self.table[part]}
 
+    def bytes_of(self, counts):
+        """What so many reads or writes of each field, by name, move in all."""
+        sizes = {row[1]: row[2] for part in ('guest', 'guest_checked', 'host', 'information', 'controls', 'others')
+                 for row in self.table[part]}
+        return sum(sizes[name] * count for name, count in counts.items())
+
     @staticmethod
     def total(rows):
         return {'fields': len(rows), 'bytes': sum(row[2] for row in rows), 'names': [row[1] for row in rows]}

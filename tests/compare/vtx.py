@@ -93,6 +93,8 @@ def trace_all(args, log, machine):
                 stretch = trace.before_guest(stretch)
             data = trace.summary(stretch, symbols, machine.names())
             data['rounds'] = ROUNDS.get(name, 1)
+            data['vmread_bytes'] = machine.bytes_of(data['vmreads'])
+            data['vmwrite_bytes'] = machine.bytes_of(data['vmwrites'])
             data['hardware'] = machine.operation(data['exits'], data['entries'])
             traced[name] = data
     return traced
@@ -106,10 +108,12 @@ BEGUN_TWICE = {'page': 1, 'page_zeroed': 1}
 
 def compare(operations):
     """What the clock counted must be what was traced, to the instruction. With several CPUs the clock ticks in
-    rounds among them, and only one CPU's part of what they do at the same time shows."""
+    rounds among them, and of what they do at the same time only the longer part shows: there the trace alone
+    says how many instructions all of them executed."""
     for name, op in operations.items():
         traced = op['traced']
         beside = sum(traced['exits'].get(r, 0) for r in NO_INSTRUCTION) + BEGUN_TWICE.get(name, 0)
+        op['instructions'] = traced['host'] / traced['rounds']
         op['ticks_beside_instructions'] = beside
         if name not in TWO_CPUS and op['min'] * traced['rounds'] != traced['host'] + beside:
             raise Failure(f'{name}: counted {op["min"]} each, but traced {traced["host"]} and {beside} '
@@ -117,15 +121,15 @@ def compare(operations):
 
 
 def table(operations):
-    lines = [f'{"operation":<14}{"n":>7}{"instructions":>14}{"min":>7}{"max":>7}{"traced":>9}'
-             f'{"software B":>12}{"hardware B":>12}']
+    lines = [f'{"operation":<14}{"n":>7}{"counted":>10}{"least":>7}{"most":>7}{"instructions":>14}'
+             f'{"by software":>13}{"by hardware":>13}']
     for name, op in operations.items():
         software = sum(r['load_bytes'] + r['store_bytes'] for r in op['traced']['memory'].values())
         moved = sum(part['bytes'] for key, part in op['traced']['hardware'].items() if key != 'checked')
         rounds = op['traced']['rounds']
-        lines.append(f'{name:<14}{op["n"]:>7}{op["host"] / op["n"]:>14.2f}{op["min"]:>7}{op["max"]:>7}'
-                     f'{op["traced"]["host"] / rounds:>9.1f}{software / rounds:>12.0f}'
-                     f'{moved / rounds:>12.0f}')
+        lines.append(f'{name:<14}{op["n"]:>7}{op["host"] / op["n"]:>10.2f}{op["min"]:>7}{op["max"]:>7}'
+                     f'{op["instructions"]:>14.1f}{software / rounds:>13.0f}{moved / rounds:>13.0f}')
+    lines.append('Each: ticks of the clock; instructions as traced; bytes loaded and stored.')
     return '\n'.join(lines)
 
 
