@@ -30,8 +30,8 @@ static ALWAYS_INLINE u64 *register_of(struct vcpu *vcpu, unsigned reg)
 	return (u64 *)((u8 *)vcpu + register_at[reg]);
 }
 
-/* A guest-virtual address by the guest's four levels. */
-static bool translate(const struct vm *vm, gva_t address, const u8 **found)
+/* A guest-virtual address by the guest's four levels; NULL when it leads nowhere. */
+static const u8 *translate(const struct vm *vm, gva_t address)
 {
 	u64 entry = vmx_read(VMCS_GUEST_CR3);
 
@@ -40,62 +40,78 @@ static bool translate(const struct vm *vm, gva_t address, const u8 **found)
 		gpa_t at = {(entry & PTE_ADDRESS) + index * sizeof(u64)};
 
 		if (!ept_is_pinned(at, sizeof(u64)))
-			return false;
+			return NULL;
 		entry = *(const volatile u64 *)ept_pinned_memory(vm, at);
 		if (!(entry & PTE_PRESENT))
-			return false;
+			return NULL;
 		if (shift == 12 || (shift < 39 && entry & PTE_LARGE)) {
 			u64 inside = (1ul << shift) - 1;
 			gpa_t to = {(entry & PTE_ADDRESS & ~inside) | (address.value & inside)};
 
-			*found = ept_pinned_memory(vm, to);
-			return ept_is_pinned(to, PAGE_SIZE - address.value % PAGE_SIZE);
+			if (!ept_is_pinned(to, PAGE_SIZE - address.value % PAGE_SIZE))
+				return NULL;
+			return ept_pinned_memory(vm, to);
 		}
 	}
 }
 
-/* The instruction's bytes, copied, so that what is checked is what is used. Returns how many are
- * the guest's: fewer than asked for where a page ends and the next is not there. */
-static unsigned fetch(const struct vm *vm, gva_t rip, u8 *bytes)
+/* Where a page ends within reach: byte by byte, as far as the guest's tables lead. */
+static NOINLINE unsigned fetch_across(const struct vm *vm, gva_t rip, const u8 *from, u8 *bytes)
 {
 	unsigned left = PAGE_SIZE - rip.value % PAGE_SIZE;
-	const u8 *from;
 
-	if (!translate(vm, rip, &from))
-		return 0;
-	if (LIKELY(left >= FETCH_SIZE)) {
-		__builtin_memcpy(bytes, from, FETCH_SIZE);
-		return FETCH_SIZE;
-	}
 	for (unsigned i = 0; i < FETCH_SIZE; i++) {
-		if (i == left && !translate(vm, (gva_t){rip.value + left}, &from))
-			return i;
+		if (i == left) {
+			from = translate(vm, (gva_t){rip.value + left});
+			if (!from)
+				return i;
+		}
 		bytes[i] = from[i < left ? i : i - left];
 	}
 	return FETCH_SIZE;
 }
 
+/* The instruction's bytes, copied, so that what is checked is what is used. Returns how many are
+ * the guest's. */
+static ALWAYS_INLINE unsigned fetch(const struct vm *vm, gva_t rip, u8 *bytes)
+{
+	const u8 *from = translate(vm, rip);
+
+	if (!from)
+		return 0;
+	if (UNLIKELY(rip.value % PAGE_SIZE > PAGE_SIZE - FETCH_SIZE))
+		return fetch_across(vm, rip, from, bytes);
+	__builtin_memcpy(bytes, from, FETCH_SIZE);
+	return FETCH_SIZE;
+}
+
 /* ---- The device ---- */
 
-static bool device_read(struct vm *vm, u64 offset, unsigned width, u64 *value)
+struct answer {
+	u64 value;
+	bool taken;
+};
+
+static struct answer device_read(struct vm *vm, u64 offset, unsigned width)
 {
+	u32 word = 0;
+
 	if (width > 4 || offset & (width - 1))
-		return false;
+		return (struct answer){0, false};
 	switch (offset & ~3ul) {
 	case DEVICE_ID:
-		*value = DEVICE_ID_VALUE;
+		word = DEVICE_ID_VALUE;
 		break;
 	case DEVICE_COUNTER:
-		*value = vm->device_counter++;
+		word = vm->device_counter++;
 		break;
 	case DEVICE_SCRATCH:
-		*value = vm->device_scratch;
+		word = vm->device_scratch;
 		break;
-	default:
-		*value = 0;
 	}
-	*value = *value >> 8 * (offset & 3) & (width == 4 ? ~0u : (1u << 8 * width) - 1);
-	return true;
+	if (LIKELY(width == 4))
+		return (struct answer){word, true};
+	return (struct answer){word >> 8 * (offset & 3) & ((1u << 8 * width) - 1), true};
 }
 
 static bool device_write(struct vm *vm, u64 offset, unsigned width, u64 value)
@@ -109,7 +125,7 @@ static bool device_write(struct vm *vm, u64 offset, unsigned width, u64 value)
 
 static const struct device {
 	u64 base, size;
-	bool (*read)(struct vm *vm, u64 offset, unsigned width, u64 *value);
+	struct answer (*read)(struct vm *vm, u64 offset, unsigned width);
 	bool (*write)(struct vm *vm, u64 offset, unsigned width, u64 value);
 } devices[] = {
 	{GUEST_DEVICE, PAGE_SIZE, device_read, device_write},
@@ -129,50 +145,51 @@ static ALWAYS_INLINE u64 extended(const struct access *access, u64 value)
 {
 	unsigned shift = 64 - 8 * access->width;
 
-	if (!access->sign)
-		return value;
 	return (u64)((int64_t)(value << shift) >> shift);
 }
 
-/* 32-bit results clear the upper half, smaller ones leave the rest as it was. */
-static void set_register(struct vcpu *vcpu, const struct access *access, u64 value)
+/* Results of 8 and 16 bits leave the rest of the register as it was. */
+static NOINLINE void merge_register(u64 *reg, const struct access *access, u64 value)
 {
-	u64 *reg = register_of(vcpu, access->reg);
-
-	if (LIKELY(access->result >= 4)) {
-		*reg = access->result == 4 ? (u32)value : value;
-		return;
-	}
 	unsigned shift = access->high_byte ? 8 : 0;
 	u64 mask = (access->result == 1 ? 0xfful : 0xfffful) << shift;
 
 	*reg = (*reg & ~mask) | (value << shift & mask);
 }
 
-static u64 stored_value(struct vcpu *vcpu, const struct access *access)
+static ALWAYS_INLINE bool load(struct vcpu *vcpu, const struct device *device, u64 offset,
+			       const struct access *access)
+{
+	u64 *reg = register_of(vcpu, access->reg);
+
+	lock_take(&vcpu->vm->lock);
+	struct answer answer = device->read(vcpu->vm, offset, access->width);
+
+	lock_release(&vcpu->vm->lock);
+	if (!answer.taken)
+		return false;
+	if (UNLIKELY(access->sign))
+		answer.value = extended(access, answer.value);
+	if (LIKELY(access->result == 4))
+		*reg = (u32)answer.value; /* the upper half becomes zero */
+	else if (access->result == 8)
+		*reg = answer.value;
+	else
+		merge_register(reg, access, answer.value);
+	return true;
+}
+
+static NOINLINE bool store(struct vcpu *vcpu, const struct device *device, u64 offset,
+			   const struct access *access)
 {
 	u64 value = access->immediate ? access->value : *register_of(vcpu, access->reg);
 
-	return access->high_byte ? value >> 8 : value;
-}
+	if (access->high_byte)
+		value >>= 8;
+	lock_take(&vcpu->vm->lock);
+	bool taken = device->write(vcpu->vm, offset, access->width, value);
 
-static bool perform(struct vcpu *vcpu, const struct device *device, u64 offset,
-		    const struct access *access)
-{
-	struct vm *vm = vcpu->vm;
-	u64 value = 0;
-	bool taken;
-
-	if (access->store)
-		value = stored_value(vcpu, access);
-	lock_take(&vm->lock);
-	if (access->store)
-		taken = device->write(vm, offset, access->width, value);
-	else
-		taken = device->read(vm, offset, access->width, &value);
-	lock_release(&vm->lock);
-	if (taken && !access->store)
-		set_register(vcpu, access, extended(access, value));
+	lock_release(&vcpu->vm->lock);
 	return taken;
 }
 
@@ -209,7 +226,11 @@ void mmio_access(struct vcpu *vcpu, gpa_t address, u64 qualification, u32 regist
 		vcpu->after |= AFTER_DEEPEN;
 		return;
 	}
-	if (!perform(vcpu, device, address.value - device->base, &access)) {
+	u64 offset = address.value - device->base;
+	bool taken = access.store ? store(vcpu, device, offset, &access)
+				  : load(vcpu, device, offset, &access);
+
+	if (!taken) {
 		exit_inject_fault(VECTOR_GP, 0);
 		return;
 	}
