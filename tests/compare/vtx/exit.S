@@ -14,15 +14,8 @@
  */
 #include "offsets.h"
 
-#define VMCS_EXIT_REASON 0x4402
-#define REASON_VMCALL	 18
-#define REASON_CPUID	 10
-#define AFTER_DEEPEN	 1
-#define AFTER_TIMER	 2
-
 /* Offsets from where rsp points on the light path. */
-#define AT(field)  ((field) - VCPU_LIGHT)
-#define AT_RAX	   64
+#define AT(field) ((field) - VCPU_LIGHT)
 
 	.macro	pop_light_registers
 	pop	%r11

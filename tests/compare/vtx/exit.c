@@ -18,7 +18,7 @@
 static struct cpuid cpuid_basic[CPUID_LEAVES];
 
 /* What the guest is told, made once. Leaves with subleaves are asked of the CPU each time. */
-void cpuid_init(void)
+static void cpuid_init(void)
 {
 	for (u32 leaf = 0; leaf < CPUID_LEAVES; leaf++)
 		cpuid_basic[leaf] = x86_cpuid(leaf, 0);
@@ -97,34 +97,48 @@ static void ept_violation(struct vcpu *vcpu)
 	mmio_access(vcpu, address, vmx_read(VMCS_EXIT_QUALIFICATION), LIGHT_REGISTERS);
 }
 
+static void external_interrupt(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	cpu_serve_interrupt(vmx_read(VMCS_EXIT_EVENT) & EVENT_VECTOR);
+}
+
+static void interrupt_window(struct vcpu *vcpu)
+{
+	vmx_write(VMCS_PROC_CONTROLS, vmcs_proc_controls);
+	vapic_deliver(vcpu);
+}
+
+static void unhandled(struct vcpu *vcpu)
+{
+	(void)vcpu;
+	print_number("qualification ", vmx_read(VMCS_EXIT_QUALIFICATION));
+	print_number(" rip ", vmx_read(VMCS_GUEST_RIP));
+	die(" unhandled exit", vmx_read(VMCS_EXIT_REASON));
+}
+
+/* By exit reason. Its upper half is for failed entries, which have basic reasons of their own. */
+static void (*handlers[EXIT_REASONS])(struct vcpu *vcpu);
+
+void exit_init(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++)
+		handlers[i] = unhandled;
+	handlers[REASON_EXTERNAL_INTERRUPT] = external_interrupt;
+	handlers[REASON_INTERRUPT_WINDOW] = interrupt_window;
+	handlers[REASON_RDMSR] = msr_read;
+	handlers[REASON_WRMSR] = msr_write;
+	handlers[REASON_EPT_VIOLATION] = ept_violation;
+	handlers[REASON_TIMER] = vapic_expired;
+	cpuid_init();
+}
+
 void exit_light(struct vcpu *vcpu, u32 reason)
 {
-	vcpu->exit_count[reason % ARRAY_SIZE(vcpu->exit_count)]++;
-	switch (reason) {
-	case REASON_EXTERNAL_INTERRUPT:
-		cpu_serve_interrupt(vmx_read(VMCS_EXIT_EVENT) & EVENT_VECTOR);
-		break;
-	case REASON_INTERRUPT_WINDOW:
-		vmx_write(VMCS_PROC_CONTROLS, vmcs_proc_controls);
-		vapic_deliver(vcpu);
-		break;
-	case REASON_RDMSR:
-		msr_read(vcpu);
-		break;
-	case REASON_WRMSR:
-		msr_write(vcpu);
-		break;
-	case REASON_EPT_VIOLATION:
-		ept_violation(vcpu);
-		break;
-	case REASON_TIMER:
-		vapic_expired(vcpu);
-		break;
-	default:
-		print_number("qualification ", vmx_read(VMCS_EXIT_QUALIFICATION));
-		print_number(" rip ", vmx_read(VMCS_GUEST_RIP));
-		die(" unhandled exit", reason);
-	}
+	unsigned basic = reason % EXIT_REASONS;
+
+	vcpu->exit_count[basic]++;
+	handlers[basic](vcpu);
 }
 
 static NOINLINE u64 hypercall_rare(u64 number, u64 a, u64 b, struct vcpu *vcpu)

@@ -98,7 +98,7 @@ u64 exit_hypercall(u64 number, u64 a, u64 b, struct vcpu *vcpu);
 void exit_skip(void);
 void exit_inject_fault(u32 vector, u32 error_code);
 _Noreturn void exit_entry_failed(void);
-void cpuid_init(void);
+void exit_init(void);
 
 /* vapic.c */
 void vapic_write_deadline(struct vcpu *vcpu, u64 deadline);

@@ -97,7 +97,7 @@ void main(void)
 	pool_init();
 	cpu_init(&cpus[0]);
 	vmcs_init();
-	cpuid_init();
+	exit_init();
 	cpu_start_others(params.cpus);
 	if (params.cpus == 1)
 		check_counter();

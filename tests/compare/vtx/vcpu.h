@@ -20,6 +20,7 @@ struct light_registers {
 	u64 r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
 };
 
+#define EXIT_REASONS	128 /* room for all basic exit reasons, and a power of two */
 #define VCPU_STACK_SIZE 2048
 #define VM_VCPUS	2
 #define XSAVE_SIZE	832 /* x87, SSE and AVX: legacy region, header, 16 * 16 bytes */
@@ -62,7 +63,7 @@ struct vcpu {
 	u8 taken;     /* this slot is in use */
 	u64 wish_argument[2];
 	struct vcpu *next; /* in a CPU's queue */
-	u64 exit_count[128];
+	u64 exit_count[EXIT_REASONS];
 };
 
 enum wish { WISH_NONE, WISH_MMIO, WISH_YIELD, WISH_MOVE, WISH_START, WISH_STOP, WISH_SPAWN };

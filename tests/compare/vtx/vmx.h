@@ -4,8 +4,8 @@
  * "VMX Basic Exit Reasons" (appendix) and "Virtual-Machine Control Structures".
  *
  * VMREAD and VMWRITE are not checked here: they fail only without a current VMCS or for a field
- * that the CPU does not have, and vmx_check_fields() tries each field of vmcs.c before the first
- * guest.
+ * that the CPU does not have. vmcs_print() tries each field that is written before the first guest
+ * runs, and what is only read every CPU with EPT has.
  */
 #pragma once
 
@@ -141,7 +141,6 @@
 #define REASON_WRMSR		  32
 #define REASON_EPT_VIOLATION	  48
 #define REASON_TIMER		  52
-#define REASON_COUNT		  70
 
 /* Interruption information: vector, type, error code, valid ("VM-Entry Controls for Event
  * Injection"). */
