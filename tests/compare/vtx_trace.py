@@ -22,6 +22,7 @@ HANDLERS = {'exit_hypercall': 18, 'exit_cpuid': 10}
 # What deserves a count of its own, by mnemonic.
 SPECIAL = ('vmlaunch', 'vmresume', 'vmptrld', 'vmclear', 'invvpid', 'invept', 'rdmsr', 'wrmsr', 'rdtsc',
            'cpuid', 'xsaveopt', 'xsaveopt64', 'xrstor', 'xrstor64', 'hlt', 'sti', 'cli', 'pause')
+ENTRIES = ('vmlaunch', 'vmresume')
 WIDE = ('xsaveopt', 'xsaveopt64', 'xrstor', 'xrstor64')
 NAMES_64 = {'eax': 'rax', 'ebx': 'rbx', 'ecx': 'rcx', 'edx': 'rdx', 'esi': 'rsi', 'edi': 'rdi',
             'ebp': 'rbp', 'esp': 'rsp'}
@@ -154,7 +155,7 @@ def summary(instructions, symbols, field_names):
     host = [i for i in instructions if not i.is_guest]
     result = {'host': len(host), 'guest': len(instructions) - len(host), 'string_rounds': 0}
     functions, special, reads, writes, msrs = Counter(), Counter(), Counter(), Counter(), Counter()
-    moved = {}
+    moved, delivered = {}, no_accesses()
     before = {}
     for i in host:
         functions[symbols.function(i.rip)] += 1
@@ -172,24 +173,34 @@ def summary(instructions, symbols, field_names):
         for is_read, is_write, physical, address, length in i.accesses:
             if physical:
                 continue
+            if i.mnemonic in ENTRIES:   # the guest's IDT, GDT and stack, for an event that is injected
+                add_access(delivered, is_read, is_write, length)
+                continue
             region = 'extended state' if i.mnemonic in WIDE else symbols.region(address)
-            into = moved.setdefault(region, {'loads': 0, 'load_bytes': 0, 'stores': 0, 'store_bytes': 0})
-            if is_read:
-                into['loads'] += 1
-                into['load_bytes'] += length
-            if is_write:
-                into['stores'] += 1
-                into['store_bytes'] += length
+            add_access(moved.setdefault(region, no_accesses()), is_read, is_write, length)
     result['exits'] = exit_reasons(instructions, symbols)
     result['entries'] = special['vmlaunch'] + special['vmresume']
     result['functions'] = dict(functions.most_common())
     result['special'] = dict(special)
     result['msrs'] = dict(msrs)
     result['vmreads'], result['vmwrites'] = dict(reads), dict(writes)
-    result['memory'] = moved
+    result['memory'], result['event_delivery'] = moved, delivered
     result['registers_saved'], result['registers_loaded'] = registers_moved(host, symbols)
     result['cpus'] = {str(cpu): n for cpu, n in sorted(Counter(i.cpu for i in host).items())}
     return result
+
+
+def no_accesses():
+    return {'loads': 0, 'load_bytes': 0, 'stores': 0, 'store_bytes': 0}
+
+
+def add_access(into, is_read, is_write, length):
+    if is_read:
+        into['loads'] += 1
+        into['load_bytes'] += length
+    if is_write:
+        into['stores'] += 1
+        into['store_bytes'] += length
 
 
 def name_of(field_names, encoding):

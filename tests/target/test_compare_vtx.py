@@ -71,6 +71,13 @@ def test_extended_state_moves_only_between_vcpus(measured):
     assert dirty >= plain + 2 * 16 * 16   # the upper halves of sixteen registers, twice
 
 
+def test_what_hardware_pushes_is_not_counted_as_software(measured):
+    """The frame of an interrupt is five words; an exception with an error code has one more."""
+    frames = {"timer": 40, "timer_due": 40, "exception": 48}
+    for name, op in measured["operations"].items():
+        assert op["traced"]["event_delivery"]["store_bytes"] == frames.get(name, 0), name
+
+
 def test_a_second_run_counts_the_same(measured, tmp_path):
     for cpus, names in ((1, vtx.ONE_CPU), (2, vtx.TWO_CPUS)):
         text, _ = bochs.run(tmp_path / str(cpus), IMAGE, 40, cpus=cpus, timeout=100)
