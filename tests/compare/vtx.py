@@ -19,9 +19,9 @@ import hardware
 import vtx_trace as trace
 
 ONE_CPU = ['hypercall', 'cpuid', 'device_read', 'page_zeroed', 'page', 'timer', 'timer_due', 'interrupt',
-           'exception', 'switch', 'switch_fp', 'first_entry']
+           'exception', 'switch', 'switch_msrs', 'switch_fp', 'first_entry']
 TWO_CPUS = ['move']
-ROUNDS = {'switch': 2, 'switch_fp': 2}   # operations in one round of what is traced
+ROUNDS = {'switch': 2, 'switch_msrs': 2, 'switch_fp': 2}   # operations in one round of what is traced
 
 RESULT = re.compile(r'result op=(\w+) n=(\d+) total=(\d+) guest=(\d+) host=(\d+) min=(\d+) max=(\d+)$')
 FIELD = re.compile(r'vmcs field=0x(\w+) value=0x(\w+)$')
@@ -160,7 +160,7 @@ def main():
             traced = trace_all(args, log, machine)
             operations = {name: dict(values, traced=traced[name]) for name, values in results.items()}
             compare(operations)
-        except (Failure, bochs.BochsError, trace.TraceError) as error:
+        except (Failure, bochs.BochsError, trace.TraceError, OSError) as error:
             log.write(f'failed\n{error}\n')
             print(f'failed: {error}\nThe log is {args.out}/vtx.log')
             return 1

@@ -64,7 +64,7 @@ def test_the_light_path_moves_light_registers_only(measured):
 
 def test_extended_state_moves_only_between_vcpus(measured):
     for name, op in measured["operations"].items():
-        switches = name in ("switch", "switch_fp", "first_entry", "move")
+        switches = name in ("switch", "switch_msrs", "switch_fp", "first_entry", "move")
         assert ("extended state" in op["traced"]["memory"]) == switches, name
     plain, dirty = (measured["operations"][name]["traced"]["memory"]["extended state"]["store_bytes"]
                     for name in ("switch", "switch_fp"))

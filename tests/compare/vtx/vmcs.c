@@ -170,7 +170,8 @@ static ALWAYS_INLINE void write_host(bool say, const struct vcpu *vcpu)
 	put(say, VMCS_HOST_SYSENTER_EIP, 0);
 	put(say, VMCS_HOST_RSP, (u64)&vcpu->rbx); /* the end of the light registers: see exit.S */
 	put(say, VMCS_HOST_RIP, (u64)vmx_exit);
-	write_cpu(say, cpu_this());
+	if (say)
+		write_cpu(say, cpu_this()); /* else vcpu_load() does, as at each change of CPU */
 }
 
 static ALWAYS_INLINE void write_segment(bool say, enum segment s, u32 selector, u32 limit,

@@ -6,7 +6,9 @@
 #include "measure.h"
 
 #define MSR_TSC_DEADLINE   0x6e0
+#define MSR_STAR	   0xc0000081
 #define MSR_LSTAR	   0xc0000082
+#define MSR_CSTAR	   0xc0000083
 #define MSR_SFMASK	   0xc0000084
 #define MSR_KERNEL_GS_BASE 0xc0000102
 #define MSR_TSC_AUX	   0xc0000103
@@ -104,6 +106,8 @@ static void set_registers(u64 seed)
 {
 	write_msr(MSR_LSTAR, 0xffff800000000000 + seed);
 	write_msr(MSR_SFMASK, seed + 1);
+	write_msr(MSR_STAR, seed + 5);
+	write_msr(MSR_CSTAR, seed + 6);
 	write_msr(MSR_TSC_AUX, seed + 2);
 	write_msr(MSR_KERNEL_GS_BASE, seed + 3);
 	__asm__ volatile("mov %0, %%cr2" : : "r"(seed + 4));
@@ -118,6 +122,8 @@ static void check_registers(u64 seed)
 	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
 	expect("LSTAR", read_msr(MSR_LSTAR), 0xffff800000000000 + seed);
 	expect("SFMASK", read_msr(MSR_SFMASK), seed + 1);
+	expect("STAR", read_msr(MSR_STAR), seed + 5);
+	expect("CSTAR", read_msr(MSR_CSTAR), seed + 6);
 	expect("TSC_AUX", aux, seed + 2);
 	expect("KERNEL_GS_BASE", read_msr(MSR_KERNEL_GS_BASE), seed + 3);
 	expect("CR2", cr2, seed + 4);
@@ -138,17 +144,18 @@ void partner_registers_end(void)
 	check_registers(SEED_SECOND);
 }
 
-void test_two_vcpus(void)
+void registers_set_first(void)
 {
 	set_registers(SEED_FIRST);
-	hypercall(HC_START, (u64)partner_registers, 2);
-	for (unsigned i = 0; i < 3; i++) {
-		hypercall(HC_YIELD, 0, 0);
-		check_registers(SEED_FIRST);
-	}
-	/* Both as they were at first: what is measured later is the change between vCPUs that do
-	 * not differ in these. */
+}
+
+/* Leaves them as they were at first, so that vCPUs do not differ in them. */
+void registers_check_first(void)
+{
+	check_registers(SEED_FIRST);
 	write_msr(MSR_LSTAR, 0);
 	write_msr(MSR_SFMASK, 0);
 	write_msr(MSR_TSC_AUX, 0);
+	write_msr(MSR_STAR, 0);
+	write_msr(MSR_CSTAR, 0);
 }

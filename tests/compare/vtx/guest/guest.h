@@ -66,5 +66,6 @@ void test_device(void);
 
 /* checks.c */
 void test_events(void);
-void test_two_vcpus(void);
+void registers_set_first(void);
+void registers_check_first(void);
 #endif

@@ -155,7 +155,6 @@ void guest_main(void)
 	} else {
 		test_device();
 		test_events();
-		test_two_vcpus();
 		measure_loops();
 		measure_pages();
 		measure_timers();

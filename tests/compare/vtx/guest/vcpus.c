@@ -31,50 +31,81 @@ void partner_fp_end(void)
 	fp_check(SEED_SECOND, partner_rounds);
 }
 
+static void fp_fill_first(void)
+{
+	fp_fill(SEED_FIRST);
+}
+
+static void fp_check_first(void)
+{
+	fp_check(SEED_FIRST, partner_rounds);
+}
+
+/* Two vCPUs that yield to each other, and what they do before and after. */
+struct pair {
+	const char *name;
+	loop_function *loop, *base;
+	const char *partner;
+	void (*before)(void);
+	void (*after)(void);
+};
+
+static void nothing(void)
+{
+}
+
+static void trace_switch(const struct pair *pair)
+{
+	marker();
+	pair->loop(1, 0, 0);
+	marker();
+	hypercall(HC_YIELD, 0, 0);
+	pair->after();
+	traced(pair->name);
+}
+
 /* Each round is two switches and a round of the loop on either side. */
-static void measure_switch(const char *name, loop_function *loop, loop_function *base,
-			   const char *partner, bool fp)
+static void measure_switch(const struct pair *pair)
 {
 	u64 rounds = tracing() ? 1 : params.count / 2, value, before, once, body;
 	struct result result = {.n = 2 * rounds};
 
 	partner_rounds = tracing() ? WARM_UP + 1 : WARM_UP + 2 * rounds;
-	hypercall(HC_START, (u64)partner, partner_rounds);
-	if (fp)
-		fp_fill(SEED_FIRST);
-	loop(WARM_UP, 0, 0);
+	hypercall(HC_START, (u64)pair->partner, partner_rounds);
+	pair->before();
+	pair->loop(WARM_UP, 0, 0);
 	if (tracing()) {
-		marker();
-		loop(1, 0, 0);
-		marker();
-		hypercall(HC_YIELD, 0, 0);
-		traced(name);
+		trace_switch(pair);
 		return;
 	}
 	before = hypercall(HC_SWITCHES, 0, 0);
-	result.total = ticks_of(loop, rounds, 0, 0, &value);
+	result.total = ticks_of(pair->loop, rounds, 0, 0, &value);
 	expect("switches", hypercall(HC_SWITCHES, 0, 0) - before, result.n);
-	for (u64 i = 0; i < rounds; i++) {
-		u64 ticks = ticks_of(loop, 1, 0, 0, &value);
-
-		result_add(&result, ticks);
-	}
-	if (fp)
-		fp_check(SEED_FIRST, partner_rounds);
+	for (u64 i = 0; i < rounds; i++)
+		result_add(&result, ticks_of(pair->loop, 1, 0, 0, &value));
+	pair->after();
 	hypercall(HC_YIELD, 0, 0); /* lets the other see its last round, and end */
 	/* The other side's loop goes round as often, without being called in this time. */
-	once = ticks_of(base, 1, 0, 0, &value);
-	body = ticks_of(base, 2, 0, 0, &value) - once;
-	result.guest = ticks_of(base, rounds, 0, 0, &value) + rounds * body;
+	once = ticks_of(pair->base, 1, 0, 0, &value);
+	body = ticks_of(pair->base, 2, 0, 0, &value) - once;
+	result.guest = ticks_of(pair->base, rounds, 0, 0, &value) + rounds * body;
 	result.min = (result.min - once - body) / 2;
 	result.max = (result.max - once - body + 1) / 2;
-	result_print(name, &result);
+	result_print(pair->name, &result);
 }
 
 void measure_switches(void)
 {
-	measure_switch("switch", loop_yield, base_yield, partner_plain, false);
-	measure_switch("switch_fp", loop_yield_fp, base_yield_fp, partner_fp, true);
+	static const struct pair pairs[] = {
+		{"switch", loop_yield, base_yield, partner_plain, nothing, nothing},
+		{"switch_msrs", loop_yield, base_yield, partner_registers, registers_set_first,
+		 registers_check_first},
+		{"switch_fp", loop_yield_fp, base_yield_fp, partner_fp, fp_fill_first,
+		 fp_check_first},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		measure_switch(&pairs[i]);
 }
 
 /* ---- First entry ---- */
