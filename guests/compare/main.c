@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The operations that the VT-x side (tests/compare/vtx) measures, on RISC-V. Run under `-icount
+ * shift=0,sleep=off` and the counting plugin; tests/compare/riscv.py reads what both say. The
+ * groups want so many vCPUs and harts:
+ *
+ *	exits (1, 1)  pair (2, 1)  interrupt (2, 2)  move (3, 2)
+ */
+#include "boot.h"
+#include "meter.h"
+
+static const struct boot_group groups[] = {
+	{"exits", compare_exits, true},
+	{"pair", compare_pair, true},
+	{"interrupt", compare_interrupt, true},
+	{"move", compare_move, true},
+};
+
+void guest_main(void)
+{
+	boot_run_groups(groups, ARRAY_COUNT(groups));
+}
