@@ -156,6 +156,7 @@ function round_start
 	ecall
 	.endm
 function newborn_counted
+	ld	t0, 16(a1)
 	csrr	t0, instret
 	sd	t0, 8(a1)
 	stop

@@ -55,13 +55,15 @@ void measure(const struct operation *operation)
 	csr_write(sie, operation->interrupts);
 	if (operation->vector && operation->interrupts)
 		csr_set(sstatus, (u64)SSTATUS_SIE);
-	for (u64 i = 0; i < 2; i++) /* whatever a first use costs is not what is asked for */
+	for (u64 i = 0; i < METER_WARM_UP;
+	     i++) /* whatever a first use costs is not what is asked for */
 		run_round(operation, i, &warm_up);
 	mark(MARK_LOOP_BEGIN, meter_number);
 	for (u64 i = 0; i < operation->count; i++)
-		run_round(operation, 2 + i, &sums);
+		run_round(operation, METER_WARM_UP + i, &sums);
 	mark(MARK_LOOP_END, meter_number);
-	run_traced(operation, 2 + operation->count, &sums);
+	for (u64 i = 0; i < METER_TRACED; i++)
+		run_traced(operation, METER_WARM_UP + operation->count + i, &sums);
 	csr_clear(sstatus, (u64)SSTATUS_SIE);
 	csr_write(sie, 0ul);
 	csr_write(stvec, usual);

@@ -53,6 +53,11 @@ void measure(const struct operation *operation);
 extern volatile u64 meter_number;
 extern volatile u64 meter_is_traced;
 
+/* Rounds of measure() that are not among those counted: the warm-up's, and the traced ones. */
+#define METER_WARM_UP 2
+#define METER_TRACED  16
+#define METER_OTHERS  (METER_WARM_UP + METER_TRACED)
+
 /* How many rounds: 10,000 unless the boot arguments say rounds=N. */
 u64 meter_rounds(void);
 

@@ -89,7 +89,7 @@ void compare_move(void)
 	measure(&(struct operation){.name = "move",
 				    .run = move,
 				    .b = (u64)&mover,
-				    .count = meter_rounds(),
+				    .count = meter_rounds() / 10,
 				    .interrupts = SIP_SSIP,
 				    .end = &mover.instret});
 	over = true;

@@ -8,8 +8,6 @@
 #include "meter.h"
 #include "wait.h"
 
-#define OTHERS 3 /* rounds of measure() that are not counted */
-
 typedef void pong_function(u64 count, u64 other);
 
 round_function ping_plain, ping_fp, round_start, round_signal;
@@ -24,7 +22,7 @@ static void pong(void *function)
 	context_set_fs(CONTEXT_INITIAL);
 	csr_write(sie, (u64)SIP_SSIP);
 	is_ready = true;
-	((pong_function *)function)(meter_rounds() + OTHERS, harts[0].id);
+	((pong_function *)function)(meter_rounds() + METER_OTHERS, harts[0].id);
 }
 
 /* ping_* takes the other's id as its second argument, where a round has its first. */
@@ -53,9 +51,11 @@ static struct newborn {
 
 static struct sbi_result start_newborn(u64 count, u64 hart, u64 argument)
 {
+	/* Counted and traced, the same instructions. */
+	static const char *const entries[] = {newborn_counted, newborn_traced};
 	struct newborn *child = (struct newborn *)argument;
 
-	child->entry = meter_is_traced ? newborn_traced : newborn_counted;
+	child->entry = entries[meter_is_traced];
 	child->number = meter_number;
 	return round_start(count, hart, argument);
 }
@@ -108,5 +108,5 @@ void compare_interrupt(void)
 				    .b = (u64)&signals,
 				    .count = meter_rounds()});
 	stop = 1;
-	check_one("interrupts taken", signals, meter_rounds() + OTHERS);
+	check_one("interrupts taken", signals, meter_rounds() + METER_OTHERS);
 }
