@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The VT-x side of the comparison (tests/compare/vtx): a small hypervisor for x86-64 and its guest,
-# as a disk that the emulator Bochs boots. Built by the host's compiler, which must be one for x86-64.
+# Hartwood beside VT-x, operation by operation (tests/compare). The other side (tests/compare/vtx) is
+# a small hypervisor for x86-64 and its guest, as a disk that the emulator Bochs boots. It is built by
+# the host's compiler, which must be one for x86-64.
 
 vtx      := $(BUILD)/compare/vtx
 vtx_dir  := tests/compare/vtx
@@ -74,3 +75,22 @@ endif
 vtx: $(vtx_image)
 compare-vtx: $(vtx_image)
 	@$(PYTHON) -B tests/compare/vtx.py --build $(BUILD)
+
+# Both sides and the report: build/compare/report.txt, report.html. Builds of ours that move state as a
+# VMCS would (mk/policy.mk) are measured too; their options are in compare_NAME.
+compare_builds := $(if $(wildcard mk/policy.mk),full eager both)
+compare_full   := EXIT=full
+compare_eager  := SWITCH=eager
+compare_both   := EXIT=full SWITCH=eager
+
+.PHONY: compare compare-builds
+compare-builds:
+	@$(foreach name,$(compare_builds),$(MAKE) -s --no-print-directory BUILD=$(BUILD)/policy-$(name) \
+		CACHE='$(CACHE)' OUT=$(BUILD)/policy-$(name) $(compare_$(name)) hartwood &&) true
+
+compare: $(OUT)/hartwood.bin $(BUILD)/guests/compare.bin $(count_plugin) $(vtx_image) compare-builds
+	@rm -f $(BUILD)/compare/vtx.json $(BUILD)/compare/riscv*.json
+	@$(PYTHON) -B tests/compare/vtx.py --build $(BUILD)
+	@$(test_env) $(PYTHON) -B tests/compare/riscv.py --build $(BUILD) default=$(OUT) \
+		$(foreach name,$(compare_builds),$(name)=$(BUILD)/policy-$(name))
+	@$(test_env) $(PYTHON) -B tests/compare/report.py --build $(BUILD)

@@ -62,6 +62,8 @@ extern volatile u64 meter_is_traced;
 u64 meter_rounds(void);
 
 void compare_exits(void);
+void compare_timers(void);
+void compare_touch(void);
 void compare_pair(void);
 void compare_move(void);
 void compare_interrupt(void);

@@ -8,7 +8,6 @@ import os
 import platform
 import shutil
 import struct
-import subprocess
 import sys
 
 import pytest
@@ -30,15 +29,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
+def measured(vtx_run):
     """What one run of the driver writes."""
-    out = tmp_path_factory.mktemp("vtx")
-    done = subprocess.run([sys.executable, "-B", os.path.join(COMPARE, "vtx.py"), "--build", str(hartwood.BUILD),
-                           "--out", str(out), "--count", "40"], capture_output=True, text=True, timeout=200,
-                          check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "ok"
-    return json.loads((out / "vtx.json").read_text())
+    return json.loads((vtx_run / "vtx.json").read_text())
 
 
 def test_every_operation_is_measured_and_its_effect_verified(measured):
