@@ -28,7 +28,11 @@ from layout import Layout  # noqa: E402
 
 LOOP_BEGIN, LOOP_END, BEGIN, END, OTHER_BEGIN, OTHER_END = range(100, 106)
 
-SRET = 0x10200073
+# Instructions that are counted: mask and value (Privileged ISA, "Trap-Return Instructions", "Hypervisor
+# Memory-Management Fence Instructions"; Unprivileged ISA, "Zifencei").
+SRET = (0xffffffff, 0x10200073)
+FENCES = {"fence.i": (0xffffffff, 0x0000100f), "hfence.vvma": (0xfe007fff, 0x22000073),
+          "hfence.gvma": (0xfe007fff, 0x62000073)}
 # Illegal and virtual instructions, guest-page faults.
 HALF_WAY = {2, 20, 21, 22, 23}
 
@@ -44,6 +48,8 @@ RUNS = [
 IN_A_ROUND = {"switch": 2, "switch_fp": 2}
 # In the round somebody spins: a difference of two readings of instret says nothing of the hypervisor.
 SPINS = {"timer", "timer_sbi", "timer_sstc", "interrupt", "move"}
+# Between rounds vCPUs ask for each other's state, which is not the operation.
+POLLS = {"move"}
 
 RESULT = re.compile(r"^compare: (\d+) (\w+) (\d+) (\d+) (\d+) (\d+)\r?$", re.M)
 CHECK = re.compile(r"^(not ok .*|ok .*)\r?$", re.M)
@@ -97,10 +103,10 @@ def uncounted(window):
                if kind == "exception" and cause in HALF_WAY)
 
 
-def count_instructions(window, word):
-    image = counts.image()
+def count_instructions(window, pattern):
+    image, (mask, value) = counts.image(), pattern
     return sum(count for offset, count in window.code.items()
-               if int.from_bytes(image[offset:offset + 4], "little") == word)
+               if int.from_bytes(image[offset:offset + 4], "little") & mask == value)
 
 
 def moved_by_hardware(table, traps, srets):
@@ -170,6 +176,7 @@ def describe(window, table, layout, sources):
         "our_traps_to_firmware": {f"{kind} {cause}": count
                                   for (kind, cause), count in window.causes("firmware", "hypervisor")},
         "functions": dict(window.functions()), "files": sources.of(window), "csrs": csrs, "memory": sums, "fields": fields,
+        "fences": {name: count_instructions(window, pattern) for name, pattern in FENCES.items()},
         "hardware": moved_by_hardware(table, traps, count_instructions(window, SRET)),
     }
 
@@ -185,15 +192,17 @@ def describe_operation(name, numbers, loop, rounds, table, layout, sources):
     divide = IN_A_ROUND.get(name, 1)
     window = median_round(rounds)
     host = [round_.hypervisor + round_.firmware for round_ in rounds]
-    found = {"n": n * divide, "rounds": divide, "instret": {"total": total, "least": least, "most": most},
+    found = {"n": n * divide, "rounds_run": n, "rounds": divide, "instret": {"total": total, "least": least, "most": most},
              "traced_rounds": len(rounds),
              "hypervisor": window.hypervisor / divide, "firmware": window.firmware / divide,
              "instructions": (window.hypervisor + window.firmware) / divide,
              "traced": describe(window, table, layout, sources)}
     if name in SPINS:
-        # By the plugin, in the traced rounds alone.
-        found.update(counted="traced rounds", mean=statistics.mean(host) / divide, least=min(host) / divide,
-                     most=max(host) / divide)
+        # By the plugin: the mean of the whole loop, where nothing but the operation leaves the guest.
+        found.update(counted="plugin", mean=(loop.hypervisor + loop.firmware) / n / divide,
+                     least=min(host) / divide, most=max(host) / divide)
+        if name in POLLS:
+            found.update(n=len(rounds) * divide, mean=statistics.mean(host) / divide)
         return found
     # By instret, in every round. It counts its own second reading, and the guest's part is known.
     beside = window.guest + 1 - uncounted(window)

@@ -23,6 +23,19 @@ PAIRS = [
     ("first entry", "first_entry", "first_entry"),
 ]
 
+# Where the two do not do quite the same.
+DIFFER = [
+    "exception: a CSR of the hypervisor's, or an MSR that is not there; of M-mode: mvendorid, which this firmware does "
+    "not delegate, so that our hypervisor has no part in it.",
+    "interrupt: here another hart signals a vCPU that runs (SBI call, IPI by the firmware, exit, injection: both harts "
+    "are counted); there the host's own timer interrupts the guest, and nothing is injected.",
+    "switch: here a vCPU signals the other and waits (two exits, an IPI of the hart to itself, a choice by the fair "
+    "scheduler); there one hypercall yields to the next in a queue.",
+    "move: here from the signal to a vCPU for which there is no hart, over another's going to sleep, to the first "
+    "instruction on the hart that took it; there VMCLEAR, IPI, VMPTRLD, VMLAUNCH.",
+    "first entry: here from SBI HSM start, over the caller's wait, to the first instruction; there the VMCS is built.",
+]
+
 ZEROING = "hw_zero_pages"
 
 # Parts of the hypervisor, by the files that an instruction comes from; the first that fits.
@@ -91,8 +104,8 @@ def instructions(data, vtx):
     return Table("instructions", "Instructions executed by hypervisor software for one operation",
                  ["operation", "Hartwood", "firmware", "mean", "least", "most", "n", "VT-x"], rows, [
                      "Hartwood, firmware: the traced round of median length. mean, least, most: both together, over n "
-                     "operations. VT-x: the traced round; its n is 10,000 each, least and most in vtx.log.",
-                 ])
+                     "operations, but least and most of the 16 traced where a guest waits by spinning. VT-x: the traced round, as "
+                     "vtx.log has it.", *DIFFER])
 
 
 def software_of(op):

@@ -64,7 +64,8 @@ def test_every_operation_is_measured_and_its_effect_verified(ours, measured):
     assert set(re.findall(r": ok (\w+)$", log, re.M)) >= OPERATIONS
     assert "not ok" not in log
     for name, op in measured["operations"].items():
-        assert op["least"] <= op["mean"] <= op["most"], name
+        if op["counted"] == "instret":
+            assert op["least"] <= op["mean"] <= op["most"], name
 
 
 @needs_plugins
@@ -76,9 +77,10 @@ def test_the_numbers_are_those_of_the_raw_log(ours, measured):
     for name, op in measured["operations"].items():
         n, total, least, most = rows[name]
         divide = riscv.IN_A_ROUND.get(name, 1)
-        assert op["n"] == n * divide, name
+        assert op["rounds_run"] == n, name
         if op["counted"] != "instret":
             continue
+        assert op["n"] == n * divide, name
         own = op["most"] * divide - most
         assert op["least"] * divide - least == own, name
         assert abs(op["mean"] * divide - total / n - own) < 1e-6, name
@@ -109,11 +111,13 @@ def test_a_base_call_moves_what_the_code_says(measured):
 
 @needs_plugins
 def test_a_move_takes_a_vcpu_to_another_hart(measured):
-    """A FENCE.I is executed on a move and never else: csr accesses tell of the loading, htimedelta once."""
-    for name, times in (("hypercall", 0), ("exception", 0), ("first_entry", 1), ("move", 1), ("switch", 2)):
-        csrs = measured["operations"][name]["traced"]["csrs"]
-        assert csrs.get("hgatp", [0, 0])[1] == times, name
-    assert "fence_for_move" in (hartwood.TOP / "hyp/vm/vcpu_load.c").read_text()
+    """Its instruction fetches are fenced there, and nowhere else (vcpu_load.c); translations are whenever the hart
+    changes vCPU, and what the hart loads then is one vCPU's."""
+    for name, changes in (("hypercall", 0), ("exception", 0), ("interrupt", 0), ("move", 1), ("switch", 2)):
+        traced = measured["operations"][name]["traced"]
+        assert traced["fences"]["fence.i"] == (name == "move"), name
+        assert traced["csrs"].get("htimedelta", [0, 0])[1] == changes, name
+        assert (traced["fences"]["hfence.vvma"] > 0) == (changes > 0), name
 
 
 @needs_plugins
