@@ -14,6 +14,7 @@ PATTERNS = {
     "upright": '<path d="M4 0V8" stroke="#000" stroke-width="1.5"/>',
     "grid": '<path d="M0 4H8M4 0V8" stroke="#000" stroke-width="1"/>',
 }
+HOLLOW = 'fill="#fff" stroke="#000" stroke-width="2"'
 WIDTH, LABEL, ROW = 760, 190, 26
 
 
@@ -37,8 +38,8 @@ def shape(kind, x, y):
     if kind == "circle":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="#000"/>'
     if kind == "square":
-        return f'<rect x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10" fill="#fff" stroke="#000" stroke-width="2"/>'
-    return f'<path d="M{x - 6:.1f} {y + 5:.1f}h12l-6 -11z" fill="#fff" stroke="#000" stroke-width="2"/>'
+        return f'<rect x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10" {HOLLOW}/>'
+    return f'<path d="M{x - 6:.1f} {y + 5:.1f}h12l-6 -11z" {HOLLOW}/>'
 
 
 def legend(entries, draw, y):
@@ -66,13 +67,15 @@ def dots(title, series, rows):
     bottom = top + ROW * len(rows)
     for power in range(low, high + 1):
         x = place(10 ** power)
-        body += f'<path d="M{x:.1f} {top}V{bottom}" stroke="#bbb"/>' + text(x, bottom + 16, f"{10 ** power:,}", "middle")
+        body += f'<path d="M{x:.1f} {top}V{bottom}" stroke="#bbb"/>'
+        body += text(x, bottom + 16, f"{10 ** power:,}", "middle")
     for index, (label, found) in enumerate(rows):
         y = top + ROW * index + ROW / 2
         body += text(LABEL - 10, y + 4, label, "end")
         shown = sorted((value, kind) for value, (_, kind) in zip(found, series) if value)
         if len(shown) > 1:
-            body += f'<path d="M{place(shown[0][0]):.1f} {y}H{place(shown[-1][0]):.1f}" stroke="#000" stroke-dasharray="2 3"/>'
+            first, last = place(shown[0][0]), place(shown[-1][0])
+            body += f'<path d="M{first:.1f} {y}H{last:.1f}" stroke="#000" stroke-dasharray="2 3"/>'
         for value, kind in shown:
             body += shape(kind, place(value), y)
         if shown:

@@ -140,14 +140,26 @@ def chart_instructions(data, vtx):
                        [("Hartwood", "circle"), ("Hartwood and firmware", "triangle"), ("VT-x", "square")], rows)
 
 
+def bars_by_size(title, series, groups):
+    """Two charts, so that what is small can be seen beside what is large. groups: rows that stay together."""
+    def size(rows):
+        return max(sum(values) for _, values in rows)
+
+    largest = max(map(size, groups))
+    small = [row for rows in groups if size(rows) * 5 <= largest for row in rows]
+    large = [row for rows in groups if size(rows) * 5 > largest for row in rows]
+    return "".join(charts.bars(f"{title}: {which}", series, rows)
+                   for which, rows in (("where they are few", small), ("where they are many", large)) if rows)
+
+
 def chart_parts(data):
     rows = []
     for title, name, _ in tables.PAIRS:
         op = tables.ours(data, name)
         if op and op["hypervisor"] and name not in ("page_alone", "page_2m"):
-            rows.append((title.strip(), list(tables.parts_of(op).values())))
+            rows.append([(title.strip(), list(tables.parts_of(op).values()))])
     names = [f"{name}: {tables.PART_TEXT[name]}" for name in tables.PART_NAMES]
-    return charts.bars("Hartwood's instructions by part", list(zip(names, charts.PATTERNS)), rows)
+    return bars_by_size("Hartwood's instructions by part", list(zip(names, charts.PATTERNS)), rows)
 
 
 def chart_bytes(data, vtx):
@@ -156,12 +168,13 @@ def chart_bytes(data, vtx):
         if one and one.get("without_zeroing") or not one or not two or one["hypervisor"] == 0:
             continue
         reads, writes, loaded, stored = tables.software_of(one)
-        rows.append((f"{title.strip()}: RISC-V", [tables.hardware_of(one)[3], 8 * (reads + writes), loaded + stored]))
+        mine = [tables.hardware_of(one)[3], 8 * (reads + writes), loaded + stored]
         traced = two["traced"]
         reads, writes, loaded, stored = tables.software_of_vtx(two)
         fields = (traced["vmread_bytes"] + traced["vmwrite_bytes"]) / traced["rounds"]
-        rows.append(("VT-x", [tables.hardware_of_vtx(two)[3], fields, loaded + stored]))
-    return charts.bars("Bytes moved by one operation", [
+        rows.append([(f"{title.strip()}: RISC-V", mine),
+                     ("VT-x", [tables.hardware_of_vtx(two)[3], fields, loaded + stored])])
+    return bars_by_size("Bytes moved by one operation", [
         ("by hardware", "solid"), ("CSR accesses, VMREAD and VMWRITE", "rising"), ("loads and stores", "blank")], rows)
 
 

@@ -175,7 +175,8 @@ def describe(window, table, layout, sources):
                                     for (kind, cause), count in window.causes("firmware", "guest")},
         "our_traps_to_firmware": {f"{kind} {cause}": count
                                   for (kind, cause), count in window.causes("firmware", "hypervisor")},
-        "functions": dict(window.functions()), "files": sources.of(window), "csrs": csrs, "memory": sums, "fields": fields,
+        "functions": dict(window.functions()), "files": sources.of(window), "csrs": csrs, "memory": sums,
+        "fields": fields,
         "fences": {name: count_instructions(window, pattern) for name, pattern in FENCES.items()},
         "hardware": moved_by_hardware(table, traps, count_instructions(window, SRET)),
     }
@@ -192,7 +193,8 @@ def describe_operation(name, numbers, loop, rounds, table, layout, sources):
     divide = IN_A_ROUND.get(name, 1)
     window = median_round(rounds)
     host = [round_.hypervisor + round_.firmware for round_ in rounds]
-    found = {"n": n * divide, "rounds_run": n, "rounds": divide, "instret": {"total": total, "least": least, "most": most},
+    found = {"n": n * divide, "rounds_run": n, "rounds": divide,
+             "instret": {"total": total, "least": least, "most": most},
              "traced_rounds": len(rounds),
              "hypervisor": window.hypervisor / divide, "firmware": window.firmware / divide,
              "instructions": (window.hypervisor + window.firmware) / divide,

@@ -73,7 +73,7 @@ def number(value):
 
 
 def ours(data, name):
-    """Our operation; that of a page without its zeroing is the one with, less the function that zeroes."""
+    """Our operation; that of a page without its zeroing is the one with it, less the function that zeroes."""
     if name != "page_alone":
         return data["operations"].get(name)
     page = data["operations"].get("page")
@@ -104,8 +104,8 @@ def instructions(data, vtx):
     return Table("instructions", "Instructions executed by hypervisor software for one operation",
                  ["operation", "Hartwood", "firmware", "mean", "least", "most", "n", "VT-x"], rows, [
                      "Hartwood, firmware: the traced round of median length. mean, least, most: both together, over n "
-                     "operations, but least and most of the 16 traced where a guest waits by spinning. VT-x: the traced round, as "
-                     "vtx.log has it.", *DIFFER])
+                     "operations, but least and most of the 16 traced where a guest waits by spinning. VT-x: the traced "
+                     "round, as vtx.log has it.", *DIFFER])
 
 
 def software_of(op):

@@ -244,7 +244,7 @@ def test_the_page_is_well_formed_and_needs_no_other_file(reported):
     assert reader.open == [] and reader.references == []
     assert {"instructions", "software", "hardware", "parts", "state", "policies", "mapping", "differences",
             "published", *charts.PATTERNS} <= reader.ids
-    assert text.count("<svg viewBox") == 4
+    assert text.count("<svg viewBox") == 6
     for area in report.load_toml("mapping.toml")["area"]:
         assert area["name"] in reader.cells
 
