@@ -37,6 +37,9 @@ svg { max-width: 100%; height: auto } .theirs { border-left: 6px double #000; pa
 """
 
 
+THEIRS = "Nothing below was measured by us, and none of it can be set against a count above."
+
+
 class Failure(Exception):
     pass
 
@@ -246,7 +249,8 @@ def html_parts(data, vtx, others, found, theirs, limits):
     html = {name: as_html(table) for name, table in found.items()}
     parts = ["<h1>A hypervisor without a VMCS beside one with</h1>",
              "".join(f"<p>{escape(line)}</p>" for line in provenance(data, vtx)),
-             section("What the numbers are not", "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in limits) + "</ul>"),
+             section("What the numbers are not",
+                     "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in limits) + "</ul>"),
              section("Instructions", chart_instructions(data, vtx), html["instructions"]),
              section("Where Hartwood's go", chart_parts(data), html["parts"]),
              section("State moved", chart_bytes(data, vtx), html["software"], html["hardware"], html["state"])]
@@ -256,8 +260,7 @@ def html_parts(data, vtx, others, found, theirs, limits):
     if vtx:
         parts.append(section("Where the VT-x side's go", html["vtx-functions"]))
     parts += [section("What stands for the VMCS", html["mapping"]), section("Easy and hard", html["differences"]),
-              '<div class="theirs">' + section("Measured by others", "<p>Nothing below was measured by us, and none of it "
-                                               "can be set against a count above.</p>", as_html(theirs)) + "</div>"]
+              '<div class="theirs">' + section("Measured by others", f"<p>{THEIRS}</p>", as_html(theirs)) + "</div>"]
     return parts
 
 
