@@ -85,9 +85,8 @@ void compare_timers(void)
 }
 
 /*
- * Pages of 2 MiB that nobody has touched yet; and those of 4 KiB at the end of RAM, where there is
- * no room for one of 2 MiB. The last pages of RAM
- * hold the device tree.
+ * Pages of 4 KiB at the end of RAM, where there is no room for one of 2 MiB, but for the first of
+ * them, which hold the device tree; and pages of 2 MiB that nobody has touched yet.
  */
 void compare_touch(void)
 {

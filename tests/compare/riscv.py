@@ -219,7 +219,8 @@ def describe_operation(name, numbers, loop, rounds, table, layout, sources):
 
 def run(label, entry, count, table, layout, sources, log):
     groups, cpus, harts, cpu, memory = entry
-    name = re.sub(r"\W+", "-", f"compare-{label}-{groups}-{cpu}")
+    # Another of these may run at the same time.
+    name = re.sub(r"\W+", "-", f"compare-{label}-{groups}-{cpu}-{os.getpid()}")
     bundle = hartwood.bundle(hartwood.LOGS / f"{name}.dtb", hartwood.guest("compare"), cpus=cpus, memory=memory,
                              bootargs=f"{groups} rounds={count}")
     options, path = counts.plugin(name, vcpu=-(-layout.size // 8) * 8)
@@ -227,6 +228,8 @@ def run(label, entry, count, table, layout, sources, log):
                           args=[*counts.ICOUNT, *options], lifetime=900) as machine:
         ended = machine.expect(r"done (\d+) (\d+)", timeout=880)
         text = machine.text()
+    machine.log_path.unlink()
+    bundle.unlink()
     log.write("".join(f"{label}, {groups}, {cpu}: {line}\n" for line in text.splitlines()
                       if re.match(r"compare: |ok |not ok |done ", line)))
     bad = [line for line in CHECK.findall(text) if line.startswith("not")]
