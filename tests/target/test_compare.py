@@ -111,7 +111,7 @@ def test_a_base_call_moves_what_the_code_says(measured):
 
 @needs_plugins
 def test_a_move_takes_a_vcpu_to_another_hart(measured):
-    """Its instruction fetches are fenced there, and nowhere else (vcpu_load.c); translations are whenever the hart
+    """Its instruction fetches are fenced there, not in a switch (vcpu_load.c); translations are whenever the hart
     changes vCPU, and what the hart loads then is one vCPU's."""
     for name, changes in (("hypercall", 0), ("exception", 0), ("interrupt", 0), ("move", 1), ("switch", 2)):
         traced = measured["operations"][name]["traced"]
