@@ -35,13 +35,14 @@ Q := $(if $(V),,@)
 
 # What a goal needs of the host, beyond the compiler.
 quiet_goals := help clean distclean format
-goals_on_qemu := bench bench-policies trace test check soak hostile audit audit-efficiency
+goals_on_qemu := bench bench-policies compare trace test check soak hostile audit audit-efficiency
 tool_groups := build \
 	$(if $(filter run debug $(goals_on_qemu),$(MAKECMDGOALS)),run) \
 	$(if $(filter unit format-check coverage fuzz% $(goals_on_qemu),$(MAKECMDGOALS)),test) \
 	$(if $(filter coverage,$(MAKECMDGOALS)),cover) \
 	$(if $(filter debug,$(MAKECMDGOALS)),debug) \
-	$(if $(filter lint,$(MAKECMDGOALS)),lint)
+	$(if $(filter lint,$(MAKECMDGOALS)),lint) \
+	$(if $(filter compare compare-vtx test check soak,$(MAKECMDGOALS)),compare)
 
 # Included, so that make puts the tools in place before it looks at anything else. It is checked
 # each time, and rewritten only when the compiler's libraries have moved.
@@ -68,6 +69,7 @@ include mk/hostile.mk
 include mk/lint.mk
 include mk/policy.mk
 include mk/prove.mk
+include mk/compare.mk
 
 # ---- running ---------------------------------------------------------------------------------
 

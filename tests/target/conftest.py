@@ -2,7 +2,11 @@
 """What the target tests share: bundles that go when the test has passed, and bare guests run to
 their end."""
 
+import platform
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -62,3 +66,17 @@ def run_guest(boot, bundle_path):
         return report
 
     return run
+
+
+@pytest.fixture(scope="session")
+def vtx_run(tmp_path_factory):
+    """A directory with what one run of the comparison's VT-x side writes, 40 rounds of each operation."""
+    if platform.machine() != "x86_64" or not shutil.which("bochs"):
+        pytest.skip("no Bochs, or no compiler for x86-64")
+    out = tmp_path_factory.mktemp("vtx")
+    done = subprocess.run([sys.executable, "-B", str(hartwood.TOP / "tests" / "compare" / "vtx.py"), "--build",
+                           str(hartwood.BUILD), "--out", str(out), "--count", "40"], capture_output=True, text=True,
+                          timeout=200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "ok"
+    return out

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's MSR accesses. The bitmap lets it at those that VM entry loads or that vcpu.c moves;
+ * all others exit, and what is not known here is refused as the CPU would refuse it.
+ */
+#include "host.h"
+#include "vmx.h"
+
+#define VECTOR_GP     13
+#define BITMAP_HIGH   1024 /* reads of 0xc0000000 on; the low ones come first, writes 2048 later */
+#define BITMAP_WRITES 2048
+
+static void let_through(u8 *bitmap, u32 msr)
+{
+	u8 *at = bitmap + (msr & 0xc0000000 ? BITMAP_HIGH : 0) + (msr & 0x1fff) / 8;
+
+	at[0] &= ~(1u << msr % 8);
+	at[BITMAP_WRITES] &= ~(1u << msr % 8);
+}
+
+/* "MSR-Bitmap Address". */
+void msr_bitmap_init(u8 *bitmap)
+{
+	__builtin_memset(bitmap, 0xff, PAGE_SIZE);
+	for (u32 msr = MSR_SYSENTER_CS; msr <= MSR_SYSENTER_EIP; msr++)
+		let_through(bitmap, msr);
+	let_through(bitmap, MSR_FS_BASE);
+	let_through(bitmap, MSR_GS_BASE);
+	let_through(bitmap, MSR_KERNEL_GS_BASE);
+}
+
+/* A register that the guest may write, whose value vcpu.c and its copy in struct cpu keep. */
+static u64 *system_call_msr(struct vcpu *vcpu, u32 msr, u64 **now)
+{
+	struct cpu *cpu = cpu_this();
+
+	switch (msr) {
+	case MSR_STAR:
+		*now = &cpu->star;
+		return &vcpu->star;
+	case MSR_LSTAR:
+		*now = &cpu->lstar;
+		return &vcpu->lstar;
+	case MSR_CSTAR:
+		*now = &cpu->cstar;
+		return &vcpu->cstar;
+	case MSR_SFMASK:
+		*now = &cpu->sfmask;
+		return &vcpu->sfmask;
+	case MSR_TSC_AUX:
+		*now = &cpu->tsc_aux;
+		return &vcpu->tsc_aux;
+	default:
+		return NULL;
+	}
+}
+
+static bool is_canonical(u64 address)
+{
+	return (u64)((int64_t)(address << 16) >> 16) == address;
+}
+
+static NOINLINE bool write_system_call_msr(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	u64 *now, *kept = system_call_msr(vcpu, msr, &now);
+
+	if (!kept || ((msr == MSR_LSTAR || msr == MSR_CSTAR) && !is_canonical(value)))
+		return false;
+	if ((msr == MSR_SFMASK || msr == MSR_TSC_AUX) && value >> 32)
+		return false;
+	*kept = *now = value;
+	x86_write_msr(msr, value);
+	return true;
+}
+
+void msr_read(struct vcpu *vcpu)
+{
+	u32 msr = (u32)vcpu->light.rcx;
+	u64 value, *now, *kept;
+
+	switch (msr) {
+	case MSR_TSC_DEADLINE:
+		value = vcpu->apic.deadline;
+		break;
+	case MSR_X2APIC_TIMER:
+		value = vcpu->apic.timer;
+		break;
+	default:
+		kept = system_call_msr(vcpu, msr, &now);
+		if (!kept) {
+			exit_inject_fault(VECTOR_GP, 0);
+			return;
+		}
+		value = *kept;
+	}
+	vcpu->light.rax = (u32)value;
+	vcpu->light.rdx = value >> 32;
+	exit_skip();
+}
+
+void msr_write(struct vcpu *vcpu)
+{
+	u32 msr = (u32)vcpu->light.rcx;
+	u64 value = vcpu->light.rdx << 32 | (u32)vcpu->light.rax;
+
+	/* Past the instruction first: what is injected returns behind it. */
+	switch (msr) {
+	case MSR_TSC_DEADLINE:
+		exit_skip();
+		vapic_write_deadline(vcpu, value);
+		break;
+	case MSR_X2APIC_EOI:
+		exit_skip();
+		vapic_end_interrupt(vcpu);
+		break;
+	case MSR_X2APIC_TIMER:
+		vcpu->apic.timer = (u32)value;
+		exit_skip();
+		break;
+	default:
+		if (write_system_call_msr(vcpu, msr, value))
+			exit_skip();
+		else
+			exit_inject_fault(VECTOR_GP, 0);
+	}
+}

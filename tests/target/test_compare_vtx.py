@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The VT-x side of the comparison (tests/compare): its hypervisor boots in Bochs, each operation does in the guest what
+it should, and the counts are the same each time and the same as the trace's. The guest checks the effects and the
+driver the counts; here is that they do, and that neither would pass whatever happened."""
+
+import json
+import os
+import platform
+import shutil
+import struct
+import sys
+
+import pytest
+
+import hartwood
+
+COMPARE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "compare")
+sys.path.insert(0, COMPARE)
+import bochs  # noqa: E402
+import hardware  # noqa: E402
+import vtx  # noqa: E402
+
+IMAGE = hartwood.BUILD / "compare" / "vtx" / "vtx.bin"
+pytestmark = [
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="the VT-x side is built by a compiler for x86-64"),
+    pytest.mark.skipif(not shutil.which("bochs"), reason="bochs is not installed"),
+    pytest.mark.xdist_group("bochs"),
+]
+
+
+@pytest.fixture(scope="module")
+def measured(vtx_run):
+    """What one run of the driver writes."""
+    return json.loads((vtx_run / "vtx.json").read_text())
+
+
+def test_every_operation_is_measured_and_its_effect_verified(measured):
+    assert sorted(measured["operations"]) == sorted(vtx.ONE_CPU + vtx.TWO_CPUS)
+    for name, op in measured["operations"].items():
+        assert op["n"] == 40 and op["host"] > 0, name
+        assert 0 < op["min"] <= op["host"] / op["n"] <= op["max"], name
+
+
+def test_the_clock_counts_instructions(measured):
+    assert len(measured["selftest"]) >= 7
+    assert all(check["counted"] == check["expected"] for check in measured["selftest"])
+
+
+def test_the_light_path_moves_light_registers_only(measured):
+    traced = measured["operations"]["hypercall"]["traced"]
+    light = {"rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"}
+    assert set(traced["registers_saved"]) == light
+    assert set(traced["registers_loaded"]) == light - {"rax"}   # that is the result
+    assert traced["exits"] == {"18": 1} and traced["entries"] == 1
+    assert "extended state" not in traced["memory"]
+
+
+def test_extended_state_moves_only_between_vcpus(measured):
+    for name, op in measured["operations"].items():
+        switches = name in ("switch", "switch_msrs", "switch_fp", "first_entry", "move")
+        assert ("extended state" in op["traced"]["memory"]) == switches, name
+    plain, dirty = (measured["operations"][name]["traced"]["memory"]["extended state"]["store_bytes"]
+                    for name in ("switch", "switch_fp"))
+    assert dirty >= plain + 2 * 16 * 16   # the upper halves of sixteen registers, twice
+
+
+def test_what_hardware_pushes_is_not_counted_as_software(measured):
+    """The frame of an interrupt is five words; an exception with an error code has one more."""
+    frames = {"timer": 40, "timer_due": 40, "exception": 48}
+    for name, op in measured["operations"].items():
+        assert op["traced"]["event_delivery"]["store_bytes"] == frames.get(name, 0), name
+
+
+def test_a_second_run_counts_the_same(measured, tmp_path):
+    for cpus, names in ((1, vtx.ONE_CPU), (2, vtx.TWO_CPUS)):
+        text, _ = bochs.run(tmp_path / str(cpus), IMAGE, 40, cpus=cpus, timeout=100)
+        vtx.check_ended(text, cpus)
+        for name, values in vtx.read_results(text, names).items():
+            assert values == {key: measured["operations"][name][key] for key in values}, name
+
+
+def test_what_hardware_moves_follows_the_controls():
+    """With no optional control, the fields that the SDM lists without a condition."""
+    none = hardware.Hardware({0x4000: 0, 0x400c: 0, 0x4012: 0})
+    assert none.exit(18)["host_loaded"]["bytes"] == 7 * 2 + 5 * 8 + 3 * 8 + 4 + 2 * 8 + 2 * 8
+    saved = 8 * (2 + 8 + 4 + 4) + 2 * (8 + 4) + 3 * 8 + 4 + 2 * 8 + 3 * 8 + 4 + 4 + 8
+    assert none.exit(18)["guest_saved"]["bytes"] == saved
+    assert none.entry()["guest_loaded"]["bytes"] == saved
+    timer = hardware.Hardware({0x4000: 1 << 6, 0x400c: 1 << 22, 0x4012: 0})
+    assert timer.exit(52)["guest_saved"]["bytes"] == saved + 4
+    assert timer.entry()["guest_loaded"]["bytes"] == saved + 4
+    assert none.exit(48)["information"]["bytes"] > none.exit(18)["information"]["bytes"]
+
+
+def test_a_hypervisor_that_errs_fails_the_run(tmp_path):
+    """The same image, but the version that the hypercall returns is another."""
+    data = bytearray(IMAGE.read_bytes())
+    answer = b"\xb8" + struct.pack("<I", 0x00010000) + b"\xc3"   # mov $VERSION, %eax; ret
+    assert data.count(answer) == 1
+    data[data.index(answer) + 1] = 1
+    wrong = tmp_path / "wrong.bin"
+    wrong.write_bytes(data)
+    text, _ = bochs.run(tmp_path / "run", wrong, 3, timeout=100)
+    with pytest.raises(vtx.Failure, match="hypercall is 65537 and not 65536"):
+        vtx.check_ended(text, "")
