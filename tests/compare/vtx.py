@@ -169,7 +169,7 @@ def main():
     with open(f'{args.out}/vtx.json', 'w', encoding='ascii') as file:
         json.dump({
             'emulator': bochs.version(),
-            'cpu': 'tigerlake',
+            'cpu': bochs.MODEL,
             'compiler': first_line(['gcc', '--version']),
             'count': args.count,
             'selftest': selftest,

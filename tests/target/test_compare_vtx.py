@@ -19,6 +19,7 @@ sys.path.insert(0, COMPARE)
 import bochs  # noqa: E402
 import hardware  # noqa: E402
 import vtx  # noqa: E402
+import vtx_trace as trace  # noqa: E402
 
 IMAGE = hartwood.BUILD / "compare" / "vtx" / "vtx.bin"
 pytestmark = [
@@ -92,12 +93,29 @@ def test_what_hardware_moves_follows_the_controls():
     assert none.exit(48)["information"]["bytes"] > none.exit(18)["information"]["bytes"]
 
 
+@pytest.mark.parametrize("model, lacking", [("ryzen", "VMX"), ("p4_prescott_celeron_336", "VMX"),
+                                            ("corei5_lynnfield_750", "x2APIC")])
+def test_a_cpu_that_lacks_what_is_needed_is_named_in_one_line(tmp_path, model, lacking):
+    text, _ = bochs.run(tmp_path, IMAGE, 3, timeout=60, model=model)
+    with pytest.raises(vtx.Failure, match=f"died: the CPU lacks {lacking}"):
+        vtx.check_ended(text, "")
+
+
+def test_cpus_that_are_not_used_stay_out_of_the_way(tmp_path):
+    text, _ = bochs.run(tmp_path, IMAGE, 3, cpus=2, timeout=100, processors=4)
+    vtx.check_ended(text, "")
+
+
 def test_a_hypervisor_that_errs_fails_the_run(tmp_path):
     """The same image, but the version that the hypercall returns is another."""
     data = bytearray(IMAGE.read_bytes())
-    answer = b"\xb8" + struct.pack("<I", 0x00010000) + b"\xc3"   # mov $VERSION, %eax; ret
-    assert data.count(answer) == 1
-    data[data.index(answer) + 1] = 1
+    symbols = trace.Symbols(IMAGE.with_suffix(".elf"), IMAGE.with_name("offsets.h"))
+    load_address = 0x7c00
+    start = symbols.start("exit_hypercall")
+    end = symbols.starts[symbols.starts.index(start) + 1]
+    at = data.index(b"\xb8" + struct.pack("<I", 0x00010000), start - load_address)   # mov $VERSION, %eax
+    assert at < end - load_address
+    data[at + 1] = 1
     wrong = tmp_path / "wrong.bin"
     wrong.write_bytes(data)
     text, _ = bochs.run(tmp_path / "run", wrong, 3, timeout=100)

@@ -95,7 +95,6 @@ vmx_exit:
 	jne	.Lafter_hypercall
 	pop_light_registers
 	vmresume
-	sub	$8, %rsp
 	jmp	.Lfailed
 
 /* CPUID is the one exit that changes a callee-saved register: what its C function returns is the

@@ -160,6 +160,8 @@ static NOINLINE u64 hypercall_rare(u64 number, u64 a, u64 b, struct vcpu *vcpu)
 	case HC_SWITCHES:
 		return cpu_this()->switches;
 	case HC_DROP_PAGES:
+		if (params.cpus > 1)
+			return ~0ul; /* the other CPUs' cached translations would stay */
 		ept_drop_lazy(vcpu->vm);
 		return 0;
 	case HC_ZEROING:
@@ -178,10 +180,14 @@ static NOINLINE u64 hypercall_rare(u64 number, u64 a, u64 b, struct vcpu *vcpu)
 	}
 }
 
+/* VMCALL exits at any privilege level, and so who calls is for software to check: a user's is
+ * answered like an unknown one. Stack segment and current privilege levels are the same. */
 u64 exit_hypercall(u64 number, u64 a, u64 b, struct vcpu *vcpu)
 {
 	vcpu->exit_count[REASON_VMCALL]++;
 	exit_skip();
+	if (UNLIKELY(vmx_read(VMCS_GUEST_RIGHTS(SS)) & RIGHTS_DPL))
+		return ~0ul;
 	if (LIKELY(number == HC_VERSION))
 		return VERSION;
 	return hypercall_rare(number, a, b, vcpu);

@@ -30,6 +30,7 @@ _Noreturn void shut_down(bool passed);
 /* cpu.c */
 extern struct cpu cpus[CPUS_MAX];
 void cpu_init(struct cpu *cpu);
+void cpu_start_vmx(struct cpu *cpu);
 void cpu_start_others(u32 wanted);
 void cpu_wait(void);
 void cpu_kick(const struct cpu *cpu);
@@ -101,6 +102,7 @@ _Noreturn void exit_entry_failed(void);
 void exit_init(void);
 
 /* vapic.c */
+bool vapic_write_timer(struct vcpu *vcpu, u64 value);
 void vapic_write_deadline(struct vcpu *vcpu, u64 deadline);
 void vapic_expired(struct vcpu *vcpu);
 void vapic_end_interrupt(struct vcpu *vcpu);

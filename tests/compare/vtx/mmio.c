@@ -12,7 +12,6 @@
 #define PTE_PRESENT  1u
 #define PTE_LARGE    0x80u
 #define PTE_ADDRESS  0x000ffffffffff000ul
-#define RIGHTS_L     0x2000u
 #define VECTOR_GP    13
 #define REGISTER_RSP 4
 
@@ -207,7 +206,7 @@ void mmio_access(struct vcpu *vcpu, gpa_t address, u64 qualification, u32 regist
 	unsigned count;
 
 	if (!device || qualification & VIOLATION_FETCH || !(qualification & VIOLATION_FINAL) ||
-	    !(vmx_read(VMCS_GUEST_RIGHTS(1)) & RIGHTS_L)) {
+	    !(vmx_read(VMCS_GUEST_RIGHTS(CS)) & RIGHTS_L)) {
 		exit_inject_fault(VECTOR_GP, 0);
 		return;
 	}

@@ -108,19 +108,23 @@ void msr_write(struct vcpu *vcpu)
 	case MSR_TSC_DEADLINE:
 		exit_skip();
 		vapic_write_deadline(vcpu, value);
-		break;
+		return;
 	case MSR_X2APIC_EOI:
+		if (UNLIKELY(value))
+			break;
 		exit_skip();
 		vapic_end_interrupt(vcpu);
-		break;
+		return;
 	case MSR_X2APIC_TIMER:
-		vcpu->apic.timer = (u32)value;
+		if (!vapic_write_timer(vcpu, value))
+			break;
 		exit_skip();
-		break;
+		return;
 	default:
-		if (write_system_call_msr(vcpu, msr, value))
-			exit_skip();
-		else
-			exit_inject_fault(VECTOR_GP, 0);
+		if (!write_system_call_msr(vcpu, msr, value))
+			break;
+		exit_skip();
+		return;
 	}
+	exit_inject_fault(VECTOR_GP, 0);
 }

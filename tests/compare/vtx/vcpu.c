@@ -8,7 +8,9 @@
 #include "host.h"
 #include "vmx.h"
 
-#define XCR0_ALL 7u /* x87, SSE, AVX: the guest may not change XCR0 */
+#define XSAVE_MXCSR 24
+#define MXCSR_RESET 0x1f80u
+#define XCR0_ALL    7u /* x87, SSE, AVX: the guest may not change XCR0 */
 
 static ALWAYS_INLINE void save_extended(struct vcpu *vcpu)
 {
@@ -84,8 +86,10 @@ static void reset(struct vcpu *vcpu, u64 argument)
 	__builtin_memset(&vcpu->light, 0,
 			 offsetof(struct vcpu, xsave) - offsetof(struct vcpu, light));
 	__builtin_memset(&vcpu->apic, 0, sizeof(vcpu->apic));
-	/* With a header of zeros XRSTOR puts everything into its initial state. */
+	/* With a header of zeros XRSTOR puts everything into its initial state but MXCSR, which it
+	 * always loads ("Standard Form of XRSTOR"). */
 	__builtin_memset(vcpu->xsave, 0, sizeof(vcpu->xsave));
+	*(u32 *)(vcpu->xsave + XSAVE_MXCSR) = MXCSR_RESET;
 	vcpu->apic.timer = 0x10000; /* masked */
 	vcpu->light.rdi = argument;
 }

@@ -10,6 +10,9 @@
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC_EOI	 0x80b
 
+#define SELECTOR_USER_DATA 0x1b
+#define SELECTOR_USER_CODE 0x23
+
 	.macro	function name
 	.balign	64
 	.globl	\name
@@ -209,6 +212,26 @@ others:
 	vmcall
 	ret
 
+/* u64 user_hypercall(void): the empty one at CPL 3, whose result it returns; the interrupt leads back. */
+	function user_hypercall
+	mov	%rsp, kernel_rsp
+	push	$SELECTOR_USER_DATA
+	push	kernel_rsp
+	push	$2
+	push	$SELECTOR_USER_CODE
+	push	$1f
+	mov	$HC_VERSION, %edi
+	iretq
+1:	vmcall
+	int	$VECTOR_LEAVE_USER
+
+	.globl	leave_user
+leave_user:
+	mov	$0x10, %ecx
+	mov	%ecx, %ss
+	mov	kernel_rsp, %rsp
+	ret
+
 /* void fp_fill(u64 seed) */
 	function fp_fill
 	.irp	i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
@@ -260,10 +283,14 @@ first_entry:
 
 	.data
 	.balign	16
+	.globl	gdt
 gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff
 	.quad	0x00cf93000000ffff
+	.quad	0x00cff3000000ffff	/* for CPL 3: data, code */
+	.quad	0x00affb000000ffff
+	.fill	2, 8, 0			/* checks.c makes a TSS */
 gdt_end:
 gdt_pointer:
 	.word	gdt_end - gdt - 1
@@ -274,6 +301,7 @@ idt_pointer:
 	.quad	idt
 	.balign	8
 	.globl	fault_count, timer_count, spawn_count, spawn_ticks
+kernel_rsp:	.quad	0
 fault_count:	.quad	0
 timer_count:	.quad	0
 spawn_count:	.quad	0
