@@ -102,7 +102,7 @@ vmx_exit:
 .Lcpuid:
 	mov	%rcx, %rdi
 	call	exit_cpuid
-	mov	%eax, %ebx
+	mov	%rax, %rbx
 	jmp	.Lhandled
 
 .Lnot_hypercall:

@@ -50,22 +50,32 @@ _Noreturn void exit_entry_failed(void)
 	die("VM entry failed", vmx_read(VMCS_INSN_ERROR));
 }
 
-/* Returns the guest's ebx. */
-u32 exit_cpuid(struct vcpu *vcpu)
+/* Of its own, as CPUID overwrites a register that the table's answer does without. */
+static NOINLINE const struct cpuid *cpuid_ask(u32 leaf, u32 subleaf)
+{
+	static struct cpuid answers[CPUS_MAX];
+	struct cpuid *answer = &answers[cpu_this()->index];
+
+	*answer = x86_cpuid(leaf, subleaf);
+	return answer;
+}
+
+/* Returns the guest's rbx. */
+u64 exit_cpuid(struct vcpu *vcpu)
 {
 	u32 leaf = (u32)vcpu->light.rax;
-	struct cpuid result;
+	const struct cpuid *answer;
 
 	vcpu->exit_count[REASON_CPUID]++;
-	if (LIKELY(leaf < CPUID_LEAVES && !(CPUID_HAS_SUBLEAVES >> leaf & 1)))
-		result = cpuid_basic[leaf];
-	else
-		result = x86_cpuid(leaf, (u32)vcpu->light.rcx);
-	vcpu->light.rax = result.eax;
-	vcpu->light.rcx = result.ecx;
-	vcpu->light.rdx = result.edx;
 	exit_skip();
-	return result.ebx;
+	if (LIKELY(leaf < CPUID_LEAVES && !(CPUID_HAS_SUBLEAVES >> leaf & 1)))
+		answer = &cpuid_basic[leaf];
+	else
+		answer = cpuid_ask(leaf, (u32)vcpu->light.rcx);
+	vcpu->light.rax = answer->eax;
+	vcpu->light.rcx = answer->ecx;
+	vcpu->light.rdx = answer->edx;
+	return answer->ebx;
 }
 
 /* An event whose delivery the exit interrupted is lost unless it is injected again ("Information

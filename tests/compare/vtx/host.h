@@ -94,7 +94,7 @@ void vcpu_forget(struct vcpu *vcpu);
 
 /* exit.c */
 void exit_light(struct vcpu *vcpu, u32 reason);
-u32 exit_cpuid(struct vcpu *vcpu);
+u64 exit_cpuid(struct vcpu *vcpu);
 u64 exit_hypercall(u64 number, u64 a, u64 b, struct vcpu *vcpu);
 void exit_skip(void);
 void exit_inject_fault(u32 vector, u32 error_code);

@@ -125,6 +125,34 @@ static void test_refused_writes(void)
 	expect("refused writes of the local APIC", fault_count, 3);
 }
 
+/* All four registers, whose upper halves become zero; no VMX below this hypervisor. */
+static void test_cpuid(void)
+{
+	const u64 rest = 0xffffffff00000000;
+	u64 a = rest, b, c = rest, d;
+
+	__asm__ volatile("mov %0, %1\n mov %0, %3\n cpuid" : "+a"(a), "=&b"(b), "+c"(c), "=&d"(d));
+	expect("CPUID's last leaf is in reach", a >= 13 && a < 64, true);
+	expect("CPUID leaf 0, rbx", b, VENDOR_GENU);
+	expect("CPUID leaf 0, rdx", d, VENDOR_INEI);
+	expect("CPUID leaf 0, rcx", c, VENDOR_NTEL);
+	a = 1;
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+	expect("CPUID leaf 1, VMX and hypervisor", c & (1u << 5 | 1u << 31), 1u << 31);
+	a = 13;
+	c = 1;
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	expect("CPUID leaf 13, subleaf 1, XSAVEOPT", a & 1, 1);
+}
+
+/* Whichever path an exit takes. */
+static void test_registers_are_kept(void)
+{
+	expect("registers after a hypercall", registers_after_hypercall(HC_VERSION), 0);
+	expect("registers after the full path", registers_after_hypercall(HC_YIELD), 0);
+	expect("registers after a device access", registers_after_device(0), 0);
+}
+
 /* A guest's user programs have no hypervisor to talk to: no instruction of theirs ends up where
  * those of its kernel would. */
 static void test_hypercall_of_users(void)
@@ -159,6 +187,8 @@ static void test_reset_state(void)
 void test_events(void)
 {
 	test_reset_state();
+	test_registers_are_kept();
+	test_cpuid();
 	test_hypercall_of_users();
 	write_msr(MSR_X2APIC_TIMER, DEADLINE_MODE | VECTOR_TIMER);
 	test_timer_modes();

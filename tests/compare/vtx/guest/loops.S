@@ -176,7 +176,7 @@ start:
 	.balign	64
 	.globl	vector_gp
 vector_gp:
-	add	$8, %rsp		/* the error code */
+	popq	fault_code
 	incq	fault_count
 	addq	$2, (%rsp)
 	iretq
@@ -185,7 +185,7 @@ vector_gp:
 	.globl	vector_ud
 vector_ud:
 	nop
-	incq	fault_count
+	incq	undefined_count
 	addq	$2, (%rsp)
 	iretq
 
@@ -211,6 +211,34 @@ others:
 	function hypercall
 	vmcall
 	ret
+
+/* u64 name(u64 number): which bits of the registers an exit has changed that it should not; 0 for none. */
+	.macro	registers_after name, insn:vararg
+	function \name
+	.irp	reg, rbx, rbp, r12, r13, r14, r15, rdi
+	push	%\reg
+	.endr
+	.set	value, 0
+	.irp	reg, rbx, rcx, rdx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	.set	value, value + 0x01010101
+	mov	$value, %\reg
+	.endr
+	\insn
+	.set	value, 0
+	pop	%rax
+	xor	%rdi, %rax
+	.irp	reg, rbx, rcx, rdx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	.set	value, value + 0x01010101
+	xor	$value, %\reg
+	or	%\reg, %rax
+	.endr
+	.irp	reg, r15, r14, r13, r12, rbp, rbx
+	pop	%\reg
+	.endr
+	ret
+	.endm
+	registers_after registers_after_hypercall, vmcall
+	registers_after registers_after_device, mov GUEST_OFFSET + GUEST_DEVICE, %eax
 
 /* u64 user_hypercall(void): the empty one at CPL 3, whose result it returns; the interrupt leads back. */
 	function user_hypercall
@@ -268,7 +296,8 @@ leave_user:
 	partner partner_registers, loop_yield, "call partner_registers_begin", "call partner_registers_end"
 	partner partner_fp, loop_yield_fp, "call partner_fp_begin", "call partner_fp_end"
 
-/* A vCPU that a hypercall makes: how long it took from rdi on. */
+/* A vCPU that a hypercall makes: how long it took from rdi on, and what it finds in the other registers,
+ * which the one before it left full. */
 	.globl	first_entry
 first_entry:
 	rdtsc
@@ -277,6 +306,10 @@ first_entry:
 	sub	%rdi, %rax
 	mov	%rax, spawn_ticks
 	incq	spawn_count
+	.irp	reg, rbx, rcx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	or	%\reg, spawn_registers
+	not	%\reg
+	.endr
 	mov	$HC_STOP, %edi
 	vmcall
 	ud2
@@ -300,7 +333,10 @@ idt_pointer:
 	.word	16 * 80 - 1
 	.quad	idt
 	.balign	8
-	.globl	fault_count, timer_count, spawn_count, spawn_ticks
+	.globl	fault_count, fault_code, timer_count, spawn_count, spawn_ticks, spawn_registers
+spawn_registers: .quad	0
+fault_code:	.quad	0
+undefined_count: .quad	0
 kernel_rsp:	.quad	0
 fault_count:	.quad	0
 timer_count:	.quad	0

@@ -13,7 +13,6 @@
  */
 #include "measure.h"
 
-#define VENDOR_GENU    0x756e6547
 #define GATE_INTERRUPT 0x8e00
 #define GATE_FOR_USERS 0x6000
 
@@ -58,7 +57,9 @@ static void verify_fault(u64 round, u64 value)
 	(void)round;
 	(void)value;
 	expect("faults taken", fault_count, 1);
+	expect("error code of the fault", fault_code, 0);
 	fault_count = 0;
+	fault_code = ~0ul;
 }
 
 static void measure_loops(void)
@@ -87,7 +88,7 @@ static void measure_exception(void)
 	measure(&op, NULL);
 	if (tracing())
 		return;
-	expect("faults of all rounds", fault_count, 1 + 4 * params.count);
+	expect("faults of all rounds", fault_count, 1 + 2 * params.count);
 	for (u64 i = 0; i < each.n; i++) {
 		fault_count = 0;
 		verify_fault(i, checked.loop(1, 0, 0));
