@@ -119,7 +119,8 @@ def emulate(files, timeout):
     debugger = ['-debugger'] if '-debugger' in ask() else []
     master, slave = pty.openpty()
     environment = dict(os.environ, TERM='linux', LINES='25', COLUMNS='80')
-    command = ['bochs', '-f', files['bochsrc'], '-q', '-rc', files['commands'],
+    # Should this process be killed, which no `finally` sees, Bochs would wait for its terminal for good.
+    command = ['setpriv', '--pdeathsig', 'KILL', 'bochs', '-f', files['bochsrc'], '-q', '-rc', files['commands'],
                '-dbglog', files['debugger.log'], *debugger]
     with open(files['terminal.log'], 'wb') as terminal, \
             subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment,

@@ -235,6 +235,12 @@ static void check_registers(u64 seed)
 void partner_registers_begin(void);
 void partner_registers_begin(void)
 {
+	expect("LSTAR of a new vCPU", read_msr(MSR_LSTAR), 0);
+	expect("SFMASK of a new vCPU", read_msr(MSR_SFMASK), 0);
+	expect("STAR of a new vCPU", read_msr(MSR_STAR), 0);
+	expect("CSTAR of a new vCPU", read_msr(MSR_CSTAR), 0);
+	expect("TSC_AUX of a new vCPU", read_msr(MSR_TSC_AUX), 0);
+	expect("KERNEL_GS_BASE of a new vCPU", read_msr(MSR_KERNEL_GS_BASE), 0);
 	set_registers(SEED_SECOND);
 }
 

@@ -108,7 +108,7 @@ static u64 usual_gap(void)
 void measure_interrupt(void)
 {
 	struct gaps gaps = {.usual = usual_gap()};
-	u64 before, interrupts, n = tracing() ? 1 : params.count;
+	u64 before, taken = timer_count, interrupts, n = tracing() ? 1 : params.count;
 
 	if (tracing()) {
 		struct gaps warm = gaps;
@@ -128,6 +128,7 @@ void measure_interrupt(void)
 	interrupts = hypercall(HC_HOST_TIMER, 0, 0) - before;
 	expect("interrupts seen", gaps.count, n);
 	expect("interrupts that the host took", interrupts, n);
+	expect("interrupts that reached the guest", timer_count - taken, 0);
 	gaps.each.n = n;
 	gaps.each.total = gaps.total + n * gaps.usual;
 	gaps.each.guest = n * gaps.usual;
