@@ -120,9 +120,9 @@ void cpu_start_vmx(struct cpu *cpu)
 		x86_write_msr(MSR_FEATURE_CONTROL, feature | FEATURE_LOCKED | FEATURE_VMX);
 	else if (!(feature & FEATURE_VMX))
 		die("the firmware forbids VMX", feature);
-	x86_write_cr4(x86_read_cr4() | CR4_VMXE);
-	CHECK(is_fixed(x86_read_cr0(), MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1));
-	CHECK(is_fixed(x86_read_cr4(), MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1));
+	x86_write_cr(4, x86_read_cr(4) | CR4_VMXE);
+	CHECK(is_fixed(x86_read_cr(0), MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1));
+	CHECK(is_fixed(x86_read_cr(4), MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1));
 	*(u32 *)cpu->vmxon_region = x86_read_msr(MSR_VMX_BASIC) & 0x7fffffff;
 	CHECK(vmx_on((hpa_t){(u64)cpu->vmxon_region}));
 	vmx_invalidate_ept(INVEPT_ALL, 0);
@@ -137,7 +137,7 @@ void cpu_init(struct cpu *cpu)
 	load_idt();
 	load_tss(cpu);
 	check_features();
-	x86_write_cr4(x86_read_cr4() | CR4_OSXSAVE);
+	x86_write_cr(4, x86_read_cr(4) | CR4_OSXSAVE);
 	__asm__ volatile("xsetbv" : : "c"(0), "a"(7), "d"(0));
 	cpu->star = x86_read_msr(MSR_STAR);
 	cpu->lstar = x86_read_msr(MSR_LSTAR);
@@ -179,6 +179,8 @@ void cpu_wait(void)
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* This WRMSR does not wait for stores before it to be seen ("Local APIC Registers in x2APIC Mode");
+ * the queue's lock was taken by a locked instruction, so whoever wakes up waits for its release. */
 void cpu_kick(const struct cpu *cpu)
 {
 	x86_write_msr(MSR_X2APIC_ICR, (u64)cpu->apic_id << 32 | VECTOR_KICK);
@@ -220,6 +222,6 @@ void cpu_interrupt(u64 vector, u64 error, u64 rip)
 	}
 	print_number("exception of the hypervisor: vector ", vector);
 	print_number(" error ", error);
-	print_number(" cr2 ", x86_read_cr2());
+	print_number(" cr2 ", x86_read_cr(2));
 	die(" rip", rip);
 }

@@ -29,20 +29,25 @@ static void cpuid_init(void)
 /* Past the instruction that exited, which ends blocking by STI and MOV SS: VM exit left it as it
  * was before that instruction ("Saving Non-Register State"). A guest that single-steps over an
  * emulated instruction would also be owed a debug exception; guests that do have no place here. */
-ALWAYS_INLINE void exit_skip(void)
+ALWAYS_INLINE void exit_go_on_at(gva_t rip)
 {
 	u64 blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
 
-	vmx_write(VMCS_GUEST_RIP, vmx_read(VMCS_GUEST_RIP) + vmx_read(VMCS_EXIT_INSN_LENGTH));
+	vmx_write(VMCS_GUEST_RIP, rip.value);
 	if (UNLIKELY(blocked & BLOCKED_SHADOW))
 		vmx_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(u64)BLOCKED_SHADOW);
 }
 
-/* A fault of the instruction that exited; the guest's rip stays at it. */
-void exit_inject_fault(u32 vector, u32 error_code)
+ALWAYS_INLINE void exit_skip(void)
 {
-	vmx_write(VMCS_ENTRY_EVENT, EVENT_VALID | EVENT_ERROR_CODE | EVENT_EXCEPTION | vector);
-	vmx_write(VMCS_ENTRY_ERROR_CODE, error_code);
+	exit_go_on_at((gva_t){vmx_read(VMCS_GUEST_RIP) + vmx_read(VMCS_EXIT_INSN_LENGTH)});
+}
+
+/* A general protection fault of the instruction that exited; the guest's rip stays at it. */
+void exit_refuse(void)
+{
+	vmx_write(VMCS_ENTRY_EVENT, EVENT_VALID | EVENT_ERROR_CODE | EVENT_EXCEPTION | VECTOR_GP);
+	vmx_write(VMCS_ENTRY_ERROR_CODE, 0);
 }
 
 _Noreturn void exit_entry_failed(void)

@@ -97,7 +97,8 @@ void exit_light(struct vcpu *vcpu, u32 reason);
 u64 exit_cpuid(struct vcpu *vcpu);
 u64 exit_hypercall(u64 number, u64 a, u64 b, struct vcpu *vcpu);
 void exit_skip(void);
-void exit_inject_fault(u32 vector, u32 error_code);
+void exit_go_on_at(gva_t rip);
+void exit_refuse(void);
 _Noreturn void exit_entry_failed(void);
 void exit_init(void);
 

@@ -6,7 +6,6 @@
 #include "host.h"
 #include "vmx.h"
 
-#define VECTOR_GP     13
 #define BITMAP_HIGH   1024 /* reads of 0xc0000000 on; the low ones come first, writes 2048 later */
 #define BITMAP_WRITES 2048
 
@@ -89,7 +88,7 @@ void msr_read(struct vcpu *vcpu)
 		value = vcpu->apic.timer;
 		break;
 	default:
-		exit_inject_fault(VECTOR_GP, 0);
+		exit_refuse();
 		return;
 	}
 	vcpu->light.rax = (u32)value;
@@ -125,5 +124,5 @@ void msr_write(struct vcpu *vcpu)
 		exit_skip();
 		return;
 	}
-	exit_inject_fault(VECTOR_GP, 0);
+	exit_refuse();
 }

@@ -10,7 +10,6 @@
 #include "host.h"
 #include "vmx.h"
 
-#define TIMER_NEVER    0xffffffffu
 #define TIMER_MASKED   0x10000u
 #define TIMER_DEADLINE 0x40000u
 #define TIMER_BITS     0x710fful /* vector, status, mask, mode; the others are reserved */

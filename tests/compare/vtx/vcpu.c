@@ -12,6 +12,9 @@
 #define MXCSR_RESET 0x1f80u
 #define XCR0_ALL    7u /* x87, SSE, AVX: the guest may not change XCR0 */
 
+/* XSAVEOPT may leave out what has not changed since the last XRSTOR, on this CPU and from the same
+ * address ("XSAVE-Managed State: modified optimization"). vcpu_load() always restores before a vCPU
+ * runs on another CPU or after another vCPU, and nothing else writes to a loaded vCPU's area. */
 static ALWAYS_INLINE void save_extended(struct vcpu *vcpu)
 {
 	__asm__ volatile("xsaveopt64 %0" : "+m"(vcpu->xsave) : "a"(XCR0_ALL), "d"(0));
@@ -59,7 +62,7 @@ void vcpu_load(struct vcpu *vcpu)
 	load_msr(MSR_CSTAR, vcpu->cstar, &cpu->cstar);
 	load_msr(MSR_SFMASK, vcpu->sfmask, &cpu->sfmask);
 	load_msr(MSR_TSC_AUX, vcpu->tsc_aux, &cpu->tsc_aux);
-	x86_write_cr2(vcpu->cr2);
+	x86_write_cr(2, vcpu->cr2);
 	cpu->loaded = vcpu;
 }
 
@@ -68,7 +71,7 @@ void vcpu_put(struct vcpu *vcpu)
 {
 	save_extended(vcpu);
 	vcpu->kernel_gs_base = x86_read_msr(MSR_KERNEL_GS_BASE);
-	vcpu->cr2 = x86_read_cr2();
+	vcpu->cr2 = x86_read_cr(2);
 }
 
 /* The CPU may hold the VMCS' data in itself: another one may load it only after a VMCLEAR here,

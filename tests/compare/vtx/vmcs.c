@@ -14,7 +14,6 @@
 #define LIMIT_ALL	0xffffffff
 #define PAT_RESET	0x0007040600070406
 #define DR7_RESET	0x400
-#define TIMER_NEVER	0xffffffff
 
 u32 vmcs_revision, vmcs_proc_controls, vmcs_timer_shift;
 
@@ -111,9 +110,9 @@ void vmcs_init(void)
 	entry_controls =
 		adjust_controls(MSR_VMX_TRUE_ENTRY, ENTRY_LOAD_DEBUG | ENTRY_GUEST_64 |
 							    ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
-	host_cr0 = x86_read_cr0();
-	host_cr3 = x86_read_cr3();
-	host_cr4 = x86_read_cr4() | CR4_VMXE;
+	host_cr0 = x86_read_cr(0);
+	host_cr3 = x86_read_cr(3);
+	host_cr4 = x86_read_cr(4) | CR4_VMXE;
 	host_efer = x86_read_msr(MSR_EFER);
 	host_pat = x86_read_msr(MSR_PAT);
 	__asm__ volatile("sidt %0" : "=m"(idt));

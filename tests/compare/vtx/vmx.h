@@ -150,6 +150,9 @@ enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR };
 #define EVENT_ERROR_CODE 0x800u
 #define EVENT_VALID	 0x80000000u
 
+/* The VMX-preemption timer's greatest value. */
+#define TIMER_NEVER 0xffffffffu
+
 /* Interruptibility state: blocking by STI and by MOV SS. */
 #define BLOCKED_SHADOW 0x3u
 
