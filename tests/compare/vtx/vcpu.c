@@ -13,7 +13,7 @@
 #define XCR0_ALL    7u /* x87, SSE, AVX: the guest may not change XCR0 */
 
 /* XSAVEOPT may leave out what has not changed since the last XRSTOR, on this CPU and from the same
- * address ("XSAVE-Managed State: modified optimization"). vcpu_load() always restores before a vCPU
+ * address ("Processor Tracking of XSAVE-Managed State"). vcpu_load() always restores before a vCPU
  * runs on another CPU or after another vCPU, and nothing else writes to a loaded vCPU's area. */
 static ALWAYS_INLINE void save_extended(struct vcpu *vcpu)
 {
