@@ -166,7 +166,7 @@ def children_of(pid):
         return [int(child) for child in file.read().split()]
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
