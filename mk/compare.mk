@@ -7,7 +7,7 @@
 vtx      := $(BUILD)/compare/vtx
 vtx_dir  := tests/compare/vtx
 vtx_c    := $(filter-out $(vtx_dir)/offsets.c,$(sort $(wildcard $(vtx_dir)/*.c)))
-vtx_h    := $(wildcard $(vtx_dir)/*.h $(vtx_dir)/guest/*.h)
+vtx_h    := $(wildcard $(vtx_dir)/*.h $(vtx_dir)/*.inc $(vtx_dir)/guest/*.h)
 vtx_o    := $(vtx_c:$(vtx_dir)/%.c=$(vtx)/%.o) $(vtx)/boot.S.o $(vtx)/exit.S.o $(vtx)/entry.S.o
 vtx_guest_o := $(vtx)/guest/loops.S.o \
 	$(patsubst $(vtx_dir)/guest/%.c,$(vtx)/guest/%.o,$(sort $(wildcard $(vtx_dir)/guest/*.c)))

@@ -16,11 +16,12 @@ import time
 
 MAGIC = 0x58545648
 FLAG_TRACE = 1
+MODEL = 'tigerlake'
 SECTOR = 512
 CYLINDERS, HEADS, SECTORS = 4, 16, 63
 
 CONFIG = """\
-cpu: model=tigerlake, count={cpus}, ips=10000000, reset_on_triple_fault=0
+cpu: model={model}, count={processors}, ips=10000000, reset_on_triple_fault=0
 megs: 128
 romimage: file={bios}
 vgaromimage: file={vgabios}
@@ -83,10 +84,11 @@ def trace_commands(what, cpus):
                    f'trace {what}\ntrace-mem {what}\ntrace-reg {what}\n' for cpu in range(cpus))
 
 
-def run(directory, image, count, cpus=1, flags=0, sections=0, timeout=300):
+def run(directory, image, count, cpus=1, flags=0, sections=0, timeout=300, model=MODEL, processors=None):
     """Boots the image; returns what it wrote to its serial line, and the path of the debugger's log.
 
-    With sections, each stretch between two markers of the guest, that many, is traced."""
+    With sections, each stretch between two markers of the guest, that many, is traced. The machine may have more
+    processors than the image is told to use."""
     os.makedirs(directory, exist_ok=True)
     here = os.path.join(os.path.abspath(directory), '')
     files = {name: here + name for name in ('disk.img', 'serial.log', 'bochs.log', 'bochsrc',
@@ -97,7 +99,7 @@ def run(directory, image, count, cpus=1, flags=0, sections=0, timeout=300):
     make_disk(image, files['disk.img'], count, cpus, flags)
     with open(files['bochsrc'], 'w', encoding='ascii') as file:
         file.write(CONFIG.format(
-            cpus=cpus, bios=find('/usr/share/bochs/BIOS-bochs-latest'),
+            model=model, processors=processors or cpus, bios=find('/usr/share/bochs/BIOS-bochs-latest'),
             vgabios=find('/usr/share/vgabios/vgabios.bin', '/usr/share/bochs/VGABIOS-lgpl-latest'),
             disk=files['disk.img'], serial=files['serial.log'], log=files['bochs.log'],
             cylinders=CYLINDERS, heads=HEADS, sectors=SECTORS))
@@ -117,7 +119,8 @@ def emulate(files, timeout):
     debugger = ['-debugger'] if '-debugger' in ask() else []
     master, slave = pty.openpty()
     environment = dict(os.environ, TERM='linux', LINES='25', COLUMNS='80')
-    command = ['bochs', '-f', files['bochsrc'], '-q', '-rc', files['commands'],
+    # Should this process be killed, which no `finally` sees, Bochs would wait for its terminal for good.
+    command = ['setpriv', '--pdeathsig', 'KILL', 'bochs', '-f', files['bochsrc'], '-q', '-rc', files['commands'],
                '-dbglog', files['debugger.log'], *debugger]
     with open(files['terminal.log'], 'wb') as terminal, \
             subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment,

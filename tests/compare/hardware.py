@@ -4,6 +4,7 @@ import os
 import tomllib
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'vmcs.toml')
+AREAS = ('guest', 'guest_checked', 'host', 'information', 'controls', 'consulted', 'others')
 
 
 class Hardware:
@@ -22,13 +23,11 @@ class Hardware:
 
     def names(self):
         """Every field's name by its encoding."""
-        return {row[0]: row[1] for part in ('guest', 'guest_checked', 'host', 'information', 'controls',
-                                            'others') for row in self.table[part]}
+        return {row[0]: row[1] for part in AREAS for row in self.table[part]}
 
     def bytes_of(self, counts):
         """What so many reads or writes of each field, by name, move in all."""
-        sizes = {row[1]: row[2] for part in ('guest', 'guest_checked', 'host', 'information', 'controls', 'others')
-                 for row in self.table[part]}
+        sizes = {row[1]: row[2] for part in AREAS for row in self.table[part]}
         return sum(sizes[name] * count for name, count in counts.items())
 
     @staticmethod

@@ -8,7 +8,9 @@ import os
 import platform
 import shutil
 import struct
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -19,6 +21,7 @@ sys.path.insert(0, COMPARE)
 import bochs  # noqa: E402
 import hardware  # noqa: E402
 import vtx  # noqa: E402
+import vtx_trace as trace  # noqa: E402
 
 IMAGE = hartwood.BUILD / "compare" / "vtx" / "vtx.bin"
 pytestmark = [
@@ -64,6 +67,42 @@ def test_extended_state_moves_only_between_vcpus(measured):
     assert dirty >= plain + 2 * 16 * 16   # the upper halves of sixteen registers, twice
 
 
+# What each round is made of, as traced: exits by reason, and the instructions that stand for a step. One left out, as a
+# VMCLEAR or an INVVPID of a vCPU that moves, would not show in an emulator's guest.
+SWITCH = {"vmresume": 2, "vmptrld": 2, "xsaveopt": 2, "xrstor": 2}
+STEPS = {
+    "hypercall": ({"18": 1}, {"vmresume": 1}),
+    "cpuid": ({"10": 1}, {"vmresume": 1}),
+    "device_read": ({"48": 1}, {"vmresume": 1}),
+    "page_zeroed": ({"48": 1}, {"vmresume": 1}),
+    "page": ({"48": 1}, {"vmresume": 1}),
+    "timer": ({"32": 2, "52": 1}, {"vmresume": 3}),
+    "timer_due": ({"32": 2}, {"vmresume": 2}),
+    "interrupt": ({"1": 1}, {"vmresume": 1}),
+    "exception": ({"31": 1}, {"vmresume": 1}),
+    "switch": ({"18": 2}, SWITCH),
+    "switch_msrs": ({"18": 2}, SWITCH),
+    "switch_fp": ({"18": 2}, SWITCH),
+    "first_entry": ({}, {"vmlaunch": 1, "vmclear": 1, "vmptrld": 2, "invvpid": 1, "xrstor": 1}),
+    "move": ({"18": 1}, {"vmlaunch": 1, "vmclear": 1, "vmptrld": 1, "invvpid": 1, "xsaveopt": 1, "xrstor": 1, "hlt": 1}),
+}
+SHOWN = ("vmlaunch", "vmresume", "vmptrld", "vmclear", "invvpid", "invept", "xsaveopt", "xrstor", "hlt")
+
+
+def test_each_operation_consists_of_its_steps(measured):
+    assert set(STEPS) == set(measured["operations"])
+    for name, (exits, steps) in STEPS.items():
+        traced = measured["operations"][name]["traced"]
+        special = {key.removesuffix("64"): count for key, count in traced["special"].items()}
+        assert traced["exits"] == exits, name
+        assert {key: special[key] for key in SHOWN if key in special} == steps, name
+    msrs = measured["operations"]["switch_msrs"]["traced"]["msrs"]
+    assert {f"wrmsr {msr:#x}" for msr in (0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000103)} <= set(msrs)
+    move = measured["operations"]["move"]["traced"]
+    assert move["msrs"]["wrmsr 0x830"] == 1   # the IPI
+    assert move["vmwrites"] == {"host GS base": 1, "host TR selector": 1, "host TR base": 1, "RIP": 1}
+
+
 def test_what_hardware_pushes_is_not_counted_as_software(measured):
     """The frame of an interrupt is five words; an exception with an error code has one more."""
     frames = {"timer": 40, "timer_due": 40, "exception": 48}
@@ -92,14 +131,65 @@ def test_what_hardware_moves_follows_the_controls():
     assert none.exit(48)["information"]["bytes"] > none.exit(18)["information"]["bytes"]
 
 
+@pytest.mark.parametrize("model, lacking", [("ryzen", "VMX"), ("p4_prescott_celeron_336", "VMX"),
+                                            ("corei5_lynnfield_750", "x2APIC")])
+def test_a_cpu_that_lacks_what_is_needed_is_named_in_one_line(tmp_path, model, lacking):
+    text, _ = bochs.run(tmp_path, IMAGE, 3, timeout=60, model=model)
+    with pytest.raises(vtx.Failure, match=f"died: the CPU lacks {lacking}"):
+        vtx.check_ended(text, "")
+
+
+def test_cpus_that_are_not_used_stay_out_of_the_way(tmp_path):
+    text, _ = bochs.run(tmp_path, IMAGE, 3, cpus=2, timeout=100, processors=4)
+    vtx.check_ended(text, "")
+
+
 def test_a_hypervisor_that_errs_fails_the_run(tmp_path):
     """The same image, but the version that the hypercall returns is another."""
     data = bytearray(IMAGE.read_bytes())
-    answer = b"\xb8" + struct.pack("<I", 0x00010000) + b"\xc3"   # mov $VERSION, %eax; ret
-    assert data.count(answer) == 1
-    data[data.index(answer) + 1] = 1
+    symbols = trace.Symbols(IMAGE.with_suffix(".elf"), IMAGE.with_name("offsets.h"))
+    load_address = 0x7c00
+    start = symbols.start("exit_hypercall")
+    end = symbols.starts[symbols.starts.index(start) + 1]
+    at = data.index(b"\xb8" + struct.pack("<I", 0x00010000), start - load_address)   # mov $VERSION, %eax
+    assert at < end - load_address
+    data[at + 1] = 1
     wrong = tmp_path / "wrong.bin"
     wrong.write_bytes(data)
     text, _ = bochs.run(tmp_path / "run", wrong, 3, timeout=100)
     with pytest.raises(vtx.Failure, match="hypercall is 65537 and not 65536"):
         vtx.check_ended(text, "")
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_an_emulator_that_takes_too_long_is_ended(tmp_path):
+    before = children_of(os.getpid())
+    with pytest.raises(bochs.BochsError, match="did not end within 1 seconds"):
+        bochs.run(tmp_path, IMAGE, 10000, timeout=1)
+    assert children_of(os.getpid()) == before
+
+
+def test_no_emulator_outlives_its_driver(tmp_path):
+    with subprocess.Popen([sys.executable, "-B", os.path.join(COMPARE, "vtx.py"), "--build", str(hartwood.BUILD),
+                           "--out", str(tmp_path), "--count", "10000"], cwd="/", stdout=subprocess.DEVNULL) as driver:
+        try:
+            # The image says something as soon as it runs; before, a child may be one that was asked for the version.
+            assert wait_until((tmp_path / "run1" / "serial.log").exists)
+            emulators = children_of(driver.pid)
+        finally:
+            driver.kill()
+    assert len(emulators) == 1
+    assert wait_until(lambda: not os.path.exists(f"/proc/{emulators[0]}"))

@@ -153,6 +153,31 @@ def test_prefixes_count_where_they_may():
     assert dict(zip(lines, decode(lines))) == lines
 
 
+def test_forms_that_no_assembler_writes():
+    """Bits of REX that do not count, an address size with an absolute address, 63 without REX.W; and what begins like a
+    MOV, or like a prefix, and is none."""
+    lines = {
+        "418b03": "load width=4 result=4 reg=0 high=0 sign=0 length=3 value=0",
+        "44c70301000000": "storei width=4 result=4 reg=0 high=0 sign=0 length=7 value=1",
+        "49a10011223344556677": "load width=8 result=8 reg=0 high=0 sign=0 length=10 value=0",
+        "44a10011223344556677": "load width=4 result=4 reg=0 high=0 sign=0 length=10 value=0",
+        "67a144332211": "load width=4 result=4 reg=0 high=0 sign=0 length=6 value=0",
+        "6667a344332211": "store width=2 result=2 reg=0 high=0 sign=0 length=7 value=0",
+        "67a0443322": "no",   # one byte short
+        "6303": "load width=4 result=4 reg=0 high=0 sign=0 length=2 value=0",
+        "666303": "load width=2 result=2 reg=0 high=0 sign=0 length=3 value=0",
+        "66486303": "load width=4 result=8 reg=0 high=0 sign=1 length=4 value=0",
+        "66480fb703": "load width=2 result=8 reg=0 high=0 sign=0 length=5 value=0",
+        "660fb703": "load width=2 result=2 reg=0 high=0 sign=0 length=4 value=0",
+        "408a23": "load width=1 result=1 reg=4 high=0 sign=0 length=3 value=0",   # any REX: spl, not ah
+        "668823": "store width=1 result=1 reg=0 high=1 sign=0 length=3 value=0",
+        "c70b01000000": "no", "c6f801": "no", "c7f801000000": "no",   # /1; XABORT; XBEGIN
+        "8c03": "no", "8e03": "no", "8d03": "no", "0fc303": "no", "0f6f03": "no",   # segments, LEA, MOVNTI, MMX
+        "c5fa6f03": "no", "c4e17a6f03": "no", "62f17c481003": "no", "d5088b03": "no", "8fe8": "no",
+    }
+    assert dict(zip(lines, decode(lines))) == lines
+
+
 def test_no_sequence_of_bytes_makes_it_read_beyond_its_buffer():
     """The program is built with the address sanitizer."""
     numbers = random.Random(2)

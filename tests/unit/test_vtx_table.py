@@ -10,7 +10,7 @@ import hartwood
 
 COMPARE = hartwood.TOP / "tests" / "compare"
 BYTES = (2, 8, 4, 8)   # 16-bit, 64-bit, 32-bit, natural width
-TYPES = {"controls": 0, "information": 1, "guest": 2, "guest_checked": 2, "host": 3, "others": 1}
+TYPES = {"controls": 0, "consulted": 0, "information": 1, "guest": 2, "guest_checked": 2, "host": 3, "others": 1}
 TABLE = tomllib.loads((COMPARE / "vmcs.toml").read_text(encoding="utf-8"))
 ROWS = [(area, row) for area in TYPES for row in TABLE[area]]
 # Of the fields that exits record, one is a control field: its valid bit is cleared.

@@ -7,7 +7,7 @@
 #include "layout.h"
 
 #define CR0_BITS 0x80010033 /* PG WP NE ET MP PE */
-#define CR4_BITS 0x40620    /* PAE OSFXSR OSXMMEXCPT OSXSAVE */
+#define CR4_BITS 0x620      /* PAE OSFXSR OSXMMEXCPT */
 #define MSR_EFER 0xc0000080
 #define EFER_SCE_LME 0x101
 
@@ -120,11 +120,15 @@ boot_other:
 	mov	$1, %eax
 	lock xadd %eax, boot_ap_ticket
 	inc	%eax
+	cmp	$CPUS_MAX, %eax
+	jae	8f
 	mov	%eax, %edi
 	inc	%eax
 	imul	$STACK_SIZE, %eax, %esp
 	add	$boot_stacks, %esp
 	call	main_other
+8:	hlt				/* a CPU more than there is room for */
+	jmp	8b
 
 /* Here, as LGDT in real mode reaches 64 KiB only. */
 	.balign	16
@@ -146,8 +150,14 @@ boot_pml4:
 	.quad	boot_pdpt + 3
 	.fill	511, 8, 0
 boot_pdpt:
-	.quad	0x83			/* 1 GiB from 0: present, writable, large */
+	.quad	boot_pd + 3
 	.fill	511, 8, 0
+boot_pd:				/* 1 GiB from 0: present, writable, large */
+	.set	at, 0
+	.rept	512
+	.quad	at + 0x83
+	.set	at, at + (2 << 20)
+	.endr
 
 	.globl	boot_ap_count
 	.balign	4

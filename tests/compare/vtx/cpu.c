@@ -79,8 +79,40 @@ static void start_apic(struct cpu *cpu)
 	cpu->apic_id = (u32)x86_read_msr(MSR_X2APIC_ID);
 }
 
-/* "Enabling and Entering VMX Operation". */
-static void start_vmx(struct cpu *cpu)
+/* What the hypervisor takes for granted, in leaves that every CPU with the ones before has. */
+static void check_features(void)
+{
+	static const struct {
+		const char *lacking;
+		u32 leaf, subleaf;
+		struct cpuid bits;
+	} needed[] = {
+		{"the CPU lacks VMX, leaf", 1, 0, {.ecx = 1u << 5}},
+		{"the CPU lacks x2APIC, leaf", 1, 0, {.ecx = 1u << 21}},
+		{"the CPU lacks XSAVE or AVX, leaf", 1, 0, {.ecx = 1u << 26 | 1u << 28}},
+		{"the CPU lacks XSAVEOPT, leaf", 13, 1, {.eax = 1u << 0}},
+		{"the CPU lacks RDTSCP, leaf", 0x80000001, 0, {.edx = 1u << 27}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		struct cpuid has = x86_cpuid(needed[i].leaf, needed[i].subleaf);
+		const struct cpuid *bits = &needed[i].bits;
+
+		if (bits->eax & ~has.eax || bits->ecx & ~has.ecx || bits->edx & ~has.edx)
+			die(needed[i].lacking, needed[i].leaf);
+	}
+}
+
+/* Bits that VMX operation insists on, as they have to be ("Restrictions on VMX Operation"). */
+static bool is_fixed(u64 value, u32 msr_ones, u32 msr_zeros)
+{
+	u64 ones = x86_read_msr(msr_ones), zeros = x86_read_msr(msr_zeros);
+
+	return (value & ones) == ones && !(value & ~zeros);
+}
+
+/* "Enabling and Entering VMX Operation". A hypervisor before us may have left translations. */
+void cpu_start_vmx(struct cpu *cpu)
 {
 	u64 feature = x86_read_msr(MSR_FEATURE_CONTROL);
 
@@ -88,13 +120,12 @@ static void start_vmx(struct cpu *cpu)
 		x86_write_msr(MSR_FEATURE_CONTROL, feature | FEATURE_LOCKED | FEATURE_VMX);
 	else if (!(feature & FEATURE_VMX))
 		die("the firmware forbids VMX", feature);
-	x86_write_cr4(x86_read_cr4() | CR4_VMXE);
-	CHECK((x86_read_cr0() & x86_read_msr(MSR_VMX_CR0_FIXED0)) ==
-	      x86_read_msr(MSR_VMX_CR0_FIXED0));
-	CHECK((x86_read_cr4() & x86_read_msr(MSR_VMX_CR4_FIXED0)) ==
-	      x86_read_msr(MSR_VMX_CR4_FIXED0));
+	x86_write_cr(4, x86_read_cr(4) | CR4_VMXE);
+	CHECK(is_fixed(x86_read_cr(0), MSR_VMX_CR0_FIXED0, MSR_VMX_CR0_FIXED1));
+	CHECK(is_fixed(x86_read_cr(4), MSR_VMX_CR4_FIXED0, MSR_VMX_CR4_FIXED1));
 	*(u32 *)cpu->vmxon_region = x86_read_msr(MSR_VMX_BASIC) & 0x7fffffff;
 	CHECK(vmx_on((hpa_t){(u64)cpu->vmxon_region}));
+	vmx_invalidate_ept(INVEPT_ALL, 0);
 }
 
 void cpu_init(struct cpu *cpu)
@@ -105,6 +136,8 @@ void cpu_init(struct cpu *cpu)
 	x86_write_msr(MSR_GS_BASE, (u64)cpu);
 	load_idt();
 	load_tss(cpu);
+	check_features();
+	x86_write_cr(4, x86_read_cr(4) | CR4_OSXSAVE);
 	__asm__ volatile("xsetbv" : : "c"(0), "a"(7), "d"(0));
 	cpu->star = x86_read_msr(MSR_STAR);
 	cpu->lstar = x86_read_msr(MSR_LSTAR);
@@ -112,7 +145,6 @@ void cpu_init(struct cpu *cpu)
 	cpu->sfmask = x86_read_msr(MSR_SFMASK);
 	cpu->tsc_aux = x86_read_msr(MSR_TSC_AUX);
 	start_apic(cpu);
-	start_vmx(cpu);
 }
 
 static void spin_for(u64 ticks)
@@ -147,6 +179,8 @@ void cpu_wait(void)
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* This WRMSR does not wait for stores before it to be seen ("Local APIC Registers in x2APIC Mode");
+ * the queue's lock was taken by a locked instruction, so whoever wakes up waits for its release. */
 void cpu_kick(const struct cpu *cpu)
 {
 	x86_write_msr(MSR_X2APIC_ICR, (u64)cpu->apic_id << 32 | VECTOR_KICK);
@@ -188,6 +222,6 @@ void cpu_interrupt(u64 vector, u64 error, u64 rip)
 	}
 	print_number("exception of the hypervisor: vector ", vector);
 	print_number(" error ", error);
-	print_number(" cr2 ", x86_read_cr2());
+	print_number(" cr2 ", x86_read_cr(2));
 	die(" rip", rip);
 }

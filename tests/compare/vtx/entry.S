@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The IDT's stubs, 16 bytes each. Interrupts come this way only while a CPU waits for work; those that
  * come while a guest runs end its run instead. */
+#include "light.inc"
+
 	.text
 
 	.balign	16
@@ -18,28 +20,13 @@ entry_stubs:
 	.endr
 
 entry_common:
-	push	%rax
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
+	push_light_registers
 	mov	72(%rsp), %rdi
 	mov	80(%rsp), %rsi
 	mov	88(%rsp), %rdx
 	cld
 	call	cpu_interrupt
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
+	pop_light_registers
 	pop	%rax
 	add	$16, %rsp
 	iretq

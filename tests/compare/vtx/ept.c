@@ -113,7 +113,7 @@ bool ept_fill(struct vm *vm, gpa_t address)
 	return true;
 }
 
-/* Only while one vCPU of the VM runs, on this CPU. */
+/* Only on a machine of one CPU: other CPUs would have to flush what they have cached, too. */
 void ept_drop_lazy(struct vm *vm)
 {
 	lock_take(&vm->lock);
@@ -125,5 +125,5 @@ void ept_drop_lazy(struct vm *vm)
 		*entry = 0;
 	}
 	lock_release(&vm->lock);
-	vmx_invalidate_ept(vm->ept_pointer);
+	vmx_invalidate_ept(INVEPT_ONE, vm->ept_pointer);
 }

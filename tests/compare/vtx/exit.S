@@ -12,21 +12,11 @@
  *
  * RFLAGS.IF is clear throughout: VM exit clears it ("Loading Host RIP, RSP, RFLAGS, and SSP").
  */
+#include "light.inc"
 #include "offsets.h"
 
 /* Offsets from where rsp points on the light path. */
 #define AT(field) ((field) - VCPU_LIGHT)
-
-	.macro	pop_light_registers
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rdi
-	pop	%rsi
-	pop	%rdx
-	pop	%rcx
-	.endm
 
 	.text
 
@@ -73,15 +63,7 @@ guest_run:
 	.globl	vmx_exit
 	.type	vmx_exit, @function
 vmx_exit:
-	push	%rax
-	push	%rcx
-	push	%rdx
-	push	%rsi
-	push	%rdi
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
+	push_light_registers
 	mov	$VMCS_EXIT_REASON, %r11d
 	vmread	%r11, %r10
 	lea	AT(0)(%rsp), %rcx
@@ -95,7 +77,6 @@ vmx_exit:
 	jne	.Lafter_hypercall
 	pop_light_registers
 	vmresume
-	sub	$8, %rsp
 	jmp	.Lfailed
 
 /* CPUID is the one exit that changes a callee-saved register: what its C function returns is the
@@ -103,7 +84,7 @@ vmx_exit:
 .Lcpuid:
 	mov	%rcx, %rdi
 	call	exit_cpuid
-	mov	%eax, %ebx
+	mov	%rax, %rbx
 	jmp	.Lhandled
 
 .Lnot_hypercall:

@@ -29,20 +29,25 @@ static void cpuid_init(void)
 /* Past the instruction that exited, which ends blocking by STI and MOV SS: VM exit left it as it
  * was before that instruction ("Saving Non-Register State"). A guest that single-steps over an
  * emulated instruction would also be owed a debug exception; guests that do have no place here. */
-ALWAYS_INLINE void exit_skip(void)
+ALWAYS_INLINE void exit_go_on_at(gva_t rip)
 {
 	u64 blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
 
-	vmx_write(VMCS_GUEST_RIP, vmx_read(VMCS_GUEST_RIP) + vmx_read(VMCS_EXIT_INSN_LENGTH));
+	vmx_write(VMCS_GUEST_RIP, rip.value);
 	if (UNLIKELY(blocked & BLOCKED_SHADOW))
 		vmx_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(u64)BLOCKED_SHADOW);
 }
 
-/* A fault of the instruction that exited; the guest's rip stays at it. */
-void exit_inject_fault(u32 vector, u32 error_code)
+ALWAYS_INLINE void exit_skip(void)
 {
-	vmx_write(VMCS_ENTRY_EVENT, EVENT_VALID | EVENT_ERROR_CODE | EVENT_EXCEPTION | vector);
-	vmx_write(VMCS_ENTRY_ERROR_CODE, error_code);
+	exit_go_on_at((gva_t){vmx_read(VMCS_GUEST_RIP) + vmx_read(VMCS_EXIT_INSN_LENGTH)});
+}
+
+/* A general protection fault of the instruction that exited; the guest's rip stays at it. */
+void exit_refuse(void)
+{
+	vmx_write(VMCS_ENTRY_EVENT, EVENT_VALID | EVENT_ERROR_CODE | EVENT_EXCEPTION | VECTOR_GP);
+	vmx_write(VMCS_ENTRY_ERROR_CODE, 0);
 }
 
 _Noreturn void exit_entry_failed(void)
@@ -50,22 +55,32 @@ _Noreturn void exit_entry_failed(void)
 	die("VM entry failed", vmx_read(VMCS_INSN_ERROR));
 }
 
-/* Returns the guest's ebx. */
-u32 exit_cpuid(struct vcpu *vcpu)
+/* Of its own, as CPUID overwrites a register that the table's answer does without. */
+static NOINLINE const struct cpuid *cpuid_ask(u32 leaf, u32 subleaf)
+{
+	static struct cpuid answers[CPUS_MAX];
+	struct cpuid *answer = &answers[cpu_this()->index];
+
+	*answer = x86_cpuid(leaf, subleaf);
+	return answer;
+}
+
+/* Returns the guest's rbx. */
+u64 exit_cpuid(struct vcpu *vcpu)
 {
 	u32 leaf = (u32)vcpu->light.rax;
-	struct cpuid result;
+	const struct cpuid *answer;
 
 	vcpu->exit_count[REASON_CPUID]++;
-	if (LIKELY(leaf < CPUID_LEAVES && !(CPUID_HAS_SUBLEAVES >> leaf & 1)))
-		result = cpuid_basic[leaf];
-	else
-		result = x86_cpuid(leaf, (u32)vcpu->light.rcx);
-	vcpu->light.rax = result.eax;
-	vcpu->light.rcx = result.ecx;
-	vcpu->light.rdx = result.edx;
 	exit_skip();
-	return result.ebx;
+	if (LIKELY(leaf < CPUID_LEAVES && !(CPUID_HAS_SUBLEAVES >> leaf & 1)))
+		answer = &cpuid_basic[leaf];
+	else
+		answer = cpuid_ask(leaf, (u32)vcpu->light.rcx);
+	vcpu->light.rax = answer->eax;
+	vcpu->light.rcx = answer->ecx;
+	vcpu->light.rdx = answer->edx;
+	return answer->ebx;
 }
 
 /* An event whose delivery the exit interrupted is lost unless it is injected again ("Information
@@ -160,6 +175,8 @@ static NOINLINE u64 hypercall_rare(u64 number, u64 a, u64 b, struct vcpu *vcpu)
 	case HC_SWITCHES:
 		return cpu_this()->switches;
 	case HC_DROP_PAGES:
+		if (params.cpus > 1)
+			return ~0ul; /* the other CPUs' cached translations would stay */
 		ept_drop_lazy(vcpu->vm);
 		return 0;
 	case HC_ZEROING:
@@ -178,10 +195,14 @@ static NOINLINE u64 hypercall_rare(u64 number, u64 a, u64 b, struct vcpu *vcpu)
 	}
 }
 
+/* VMCALL exits at any privilege level, and so who calls is for software to check: a user's is
+ * answered like an unknown one. Stack segment and current privilege levels are the same. */
 u64 exit_hypercall(u64 number, u64 a, u64 b, struct vcpu *vcpu)
 {
 	vcpu->exit_count[REASON_VMCALL]++;
 	exit_skip();
+	if (UNLIKELY(vmx_read(VMCS_GUEST_RIGHTS(SS)) & RIGHTS_DPL))
+		return ~0ul;
 	if (LIKELY(number == HC_VERSION))
 		return VERSION;
 	return hypercall_rare(number, a, b, vcpu);

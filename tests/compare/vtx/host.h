@@ -30,6 +30,7 @@ _Noreturn void shut_down(bool passed);
 /* cpu.c */
 extern struct cpu cpus[CPUS_MAX];
 void cpu_init(struct cpu *cpu);
+void cpu_start_vmx(struct cpu *cpu);
 void cpu_start_others(u32 wanted);
 void cpu_wait(void);
 void cpu_kick(const struct cpu *cpu);
@@ -93,14 +94,16 @@ void vcpu_forget(struct vcpu *vcpu);
 
 /* exit.c */
 void exit_light(struct vcpu *vcpu, u32 reason);
-u32 exit_cpuid(struct vcpu *vcpu);
+u64 exit_cpuid(struct vcpu *vcpu);
 u64 exit_hypercall(u64 number, u64 a, u64 b, struct vcpu *vcpu);
 void exit_skip(void);
-void exit_inject_fault(u32 vector, u32 error_code);
+void exit_go_on_at(gva_t rip);
+void exit_refuse(void);
 _Noreturn void exit_entry_failed(void);
 void exit_init(void);
 
 /* vapic.c */
+bool vapic_write_timer(struct vcpu *vcpu, u64 value);
 void vapic_write_deadline(struct vcpu *vcpu, u64 deadline);
 void vapic_expired(struct vcpu *vcpu);
 void vapic_end_interrupt(struct vcpu *vcpu);

@@ -64,16 +64,17 @@ static void mask_pic(void)
 	x86_out8(PIC_SLAVE_MASK, 0xff);
 }
 
-/* Three tables: guest-virtual = guest-physical + GUEST_OFFSET, 1 GiB by leaves of 2 MiB. */
+/* Three tables: guest-virtual = guest-physical + GUEST_OFFSET, 1 GiB by leaves of 2 MiB, for all.
+ */
 static void make_guest_tables(void)
 {
 	u64 *pml4 = (u64 *)(guest_ram + GUEST_TABLES);
 	u64 *pdpt = pml4 + 512, *pd = pdpt + 512;
 
-	pml4[0] = (GUEST_TABLES + PAGE_SIZE) | 3;
-	pdpt[GUEST_OFFSET >> 30] = (GUEST_TABLES + 2 * PAGE_SIZE) | 3;
+	pml4[0] = (GUEST_TABLES + PAGE_SIZE) | 7;
+	pdpt[GUEST_OFFSET >> 30] = (GUEST_TABLES + 2 * PAGE_SIZE) | 7;
 	for (u64 i = 0; i < 512; i++)
-		pd[i] = i << 21 | 0x83;
+		pd[i] = i << 21 | 0x87;
 }
 
 static void make_vm(void)
@@ -97,6 +98,7 @@ void main(void)
 	pool_init();
 	cpu_init(&cpus[0]);
 	vmcs_init();
+	cpu_start_vmx(&cpus[0]);
 	exit_init();
 	cpu_start_others(params.cpus);
 	if (params.cpus == 1)
@@ -114,6 +116,7 @@ void main(void)
 void main_other(u32 index)
 {
 	cpu_init(&cpus[index]);
+	cpu_start_vmx(&cpus[index]);
 	__atomic_add_fetch(&boot_ap_count, 1, __ATOMIC_RELEASE);
 	run_loop();
 }

@@ -3,6 +3,9 @@
  * An access to emulated registers: VT-x says which address it was and whether a load or a store,
  * but not which instruction. So its bytes are fetched through the guest's own page tables and
  * decoded (Intel SDM vol. 3, "Paging"; "EPT Violations"). vm->lock guards the device.
+ *
+ * Nor does it say where an access began: one that begins in the page before the device's is taken
+ * for one of its first register, as the operand's address is not computed.
  */
 #include "decode.h"
 #include "host.h"
@@ -12,8 +15,6 @@
 #define PTE_PRESENT  1u
 #define PTE_LARGE    0x80u
 #define PTE_ADDRESS  0x000ffffffffff000ul
-#define RIGHTS_L     0x2000u
-#define VECTOR_GP    13
 #define REGISTER_RSP 4
 
 /* Where exits leave each general-purpose register, in the order of their encoding. */
@@ -207,8 +208,8 @@ void mmio_access(struct vcpu *vcpu, gpa_t address, u64 qualification, u32 regist
 	unsigned count;
 
 	if (!device || qualification & VIOLATION_FETCH || !(qualification & VIOLATION_FINAL) ||
-	    !(vmx_read(VMCS_GUEST_RIGHTS(1)) & RIGHTS_L)) {
-		exit_inject_fault(VECTOR_GP, 0);
+	    !(vmx_read(VMCS_GUEST_RIGHTS(CS)) & RIGHTS_L)) {
+		exit_refuse();
 		return;
 	}
 	count = fetch(vcpu->vm, rip, bytes);
@@ -218,7 +219,7 @@ void mmio_access(struct vcpu *vcpu, gpa_t address, u64 qualification, u32 regist
 	if (!decode_access(bytes, count, &access) ||
 	    (!access.immediate && access.reg == REGISTER_RSP) ||
 	    access.store != !!(qualification & VIOLATION_WRITE)) {
-		exit_inject_fault(VECTOR_GP, 0);
+		exit_refuse();
 		return;
 	}
 	if (!access.immediate && !(registers >> access.reg & 1)) {
@@ -231,13 +232,9 @@ void mmio_access(struct vcpu *vcpu, gpa_t address, u64 qualification, u32 regist
 				  : load(vcpu, device, offset, &access);
 
 	if (!taken) {
-		exit_inject_fault(VECTOR_GP, 0);
+		exit_refuse();
 		return;
 	}
 	/* The exit does not say how long the instruction was: only the decoder knows. */
-	u64 blocked = vmx_read(VMCS_GUEST_INTERRUPTIBILITY);
-
-	vmx_write(VMCS_GUEST_RIP, rip.value + access.length);
-	if (UNLIKELY(blocked & BLOCKED_SHADOW))
-		vmx_write(VMCS_GUEST_INTERRUPTIBILITY, blocked & ~(u64)BLOCKED_SHADOW);
+	exit_go_on_at((gva_t){rip.value + access.length});
 }

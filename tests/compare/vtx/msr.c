@@ -6,27 +6,30 @@
 #include "host.h"
 #include "vmx.h"
 
-#define VECTOR_GP     13
 #define BITMAP_HIGH   1024 /* reads of 0xc0000000 on; the low ones come first, writes 2048 later */
 #define BITMAP_WRITES 2048
 
-static void let_through(u8 *bitmap, u32 msr)
+static void let_through(u8 *bitmap, u32 msr, bool writes)
 {
 	u8 *at = bitmap + (msr & 0xc0000000 ? BITMAP_HIGH : 0) + (msr & 0x1fff) / 8;
 
 	at[0] &= ~(1u << msr % 8);
-	at[BITMAP_WRITES] &= ~(1u << msr % 8);
+	if (writes)
+		at[BITMAP_WRITES] &= ~(1u << msr % 8);
 }
 
-/* "MSR-Bitmap Address". */
+/* "MSR-Bitmap Address". The system-call MSRs hold the guest's values while it runs, but writes of
+ * them have to be known. */
 void msr_bitmap_init(u8 *bitmap)
 {
 	__builtin_memset(bitmap, 0xff, PAGE_SIZE);
 	for (u32 msr = MSR_SYSENTER_CS; msr <= MSR_SYSENTER_EIP; msr++)
-		let_through(bitmap, msr);
-	let_through(bitmap, MSR_FS_BASE);
-	let_through(bitmap, MSR_GS_BASE);
-	let_through(bitmap, MSR_KERNEL_GS_BASE);
+		let_through(bitmap, msr, true);
+	for (u32 msr = MSR_STAR; msr <= MSR_SFMASK; msr++)
+		let_through(bitmap, msr, false);
+	for (u32 msr = MSR_FS_BASE; msr <= MSR_KERNEL_GS_BASE; msr++)
+		let_through(bitmap, msr, true);
+	let_through(bitmap, MSR_TSC_AUX, false);
 }
 
 /* A register that the guest may write, whose value vcpu.c and its copy in struct cpu keep. */
@@ -75,10 +78,9 @@ static NOINLINE bool write_system_call_msr(struct vcpu *vcpu, u32 msr, u64 value
 
 void msr_read(struct vcpu *vcpu)
 {
-	u32 msr = (u32)vcpu->light.rcx;
-	u64 value, *now, *kept;
+	u64 value;
 
-	switch (msr) {
+	switch ((u32)vcpu->light.rcx) {
 	case MSR_TSC_DEADLINE:
 		value = vcpu->apic.deadline;
 		break;
@@ -86,12 +88,8 @@ void msr_read(struct vcpu *vcpu)
 		value = vcpu->apic.timer;
 		break;
 	default:
-		kept = system_call_msr(vcpu, msr, &now);
-		if (!kept) {
-			exit_inject_fault(VECTOR_GP, 0);
-			return;
-		}
-		value = *kept;
+		exit_refuse();
+		return;
 	}
 	vcpu->light.rax = (u32)value;
 	vcpu->light.rdx = value >> 32;
@@ -108,19 +106,23 @@ void msr_write(struct vcpu *vcpu)
 	case MSR_TSC_DEADLINE:
 		exit_skip();
 		vapic_write_deadline(vcpu, value);
-		break;
+		return;
 	case MSR_X2APIC_EOI:
+		if (UNLIKELY(value))
+			break;
 		exit_skip();
 		vapic_end_interrupt(vcpu);
-		break;
+		return;
 	case MSR_X2APIC_TIMER:
-		vcpu->apic.timer = (u32)value;
+		if (!vapic_write_timer(vcpu, value))
+			break;
 		exit_skip();
-		break;
+		return;
 	default:
-		if (write_system_call_msr(vcpu, msr, value))
-			exit_skip();
-		else
-			exit_inject_fault(VECTOR_GP, 0);
+		if (!write_system_call_msr(vcpu, msr, value))
+			break;
+		exit_skip();
+		return;
 	}
+	exit_refuse();
 }

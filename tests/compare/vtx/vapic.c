@@ -10,8 +10,9 @@
 #include "host.h"
 #include "vmx.h"
 
-#define TIMER_NEVER  0xffffffffu
-#define TIMER_MASKED 0x10000u
+#define TIMER_MASKED   0x10000u
+#define TIMER_DEADLINE 0x40000u
+#define TIMER_BITS     0x710fful /* vector, status, mask, mode; the others are reserved */
 
 /* Highest vector of a set, or -1. */
 static ALWAYS_INLINE int highest(const struct vectors *set)
@@ -89,9 +90,23 @@ static void disarm(struct vcpu *vcpu)
 	}
 }
 
-/* A deadline that has passed takes no detour through the timer. */
+/* The LVT entry; leaving TSC-deadline mode disarms. False for what the CPU would refuse. */
+bool vapic_write_timer(struct vcpu *vcpu, u64 value)
+{
+	if (value & ~TIMER_BITS)
+		return false;
+	vcpu->apic.timer = (u32)value;
+	if (!(value & TIMER_DEADLINE))
+		disarm(vcpu);
+	return true;
+}
+
+/* In other modes the MSR stays zero ("TSC-Deadline Mode"). A deadline that has passed takes no
+ * detour through the timer. */
 void vapic_write_deadline(struct vcpu *vcpu, u64 deadline)
 {
+	if (UNLIKELY(!(vcpu->apic.timer & TIMER_DEADLINE)))
+		return;
 	if (deadline && deadline > x86_read_tsc()) {
 		vcpu->apic.deadline = deadline;
 		vcpu->after |= AFTER_TIMER;

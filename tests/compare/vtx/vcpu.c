@@ -8,8 +8,13 @@
 #include "host.h"
 #include "vmx.h"
 
-#define XCR0_ALL 7u /* x87, SSE, AVX: the guest may not change XCR0 */
+#define XSAVE_MXCSR 24
+#define MXCSR_RESET 0x1f80u
+#define XCR0_ALL    7u /* x87, SSE, AVX: the guest may not change XCR0 */
 
+/* XSAVEOPT may leave out what has not changed since the last XRSTOR, on this CPU and from the same
+ * address ("Processor Tracking of XSAVE-Managed State"). vcpu_load() always restores before a vCPU
+ * runs on another CPU or after another vCPU, and nothing else writes to a loaded vCPU's area. */
 static ALWAYS_INLINE void save_extended(struct vcpu *vcpu)
 {
 	__asm__ volatile("xsaveopt64 %0" : "+m"(vcpu->xsave) : "a"(XCR0_ALL), "d"(0));
@@ -57,7 +62,7 @@ void vcpu_load(struct vcpu *vcpu)
 	load_msr(MSR_CSTAR, vcpu->cstar, &cpu->cstar);
 	load_msr(MSR_SFMASK, vcpu->sfmask, &cpu->sfmask);
 	load_msr(MSR_TSC_AUX, vcpu->tsc_aux, &cpu->tsc_aux);
-	x86_write_cr2(vcpu->cr2);
+	x86_write_cr(2, vcpu->cr2);
 	cpu->loaded = vcpu;
 }
 
@@ -66,7 +71,7 @@ void vcpu_put(struct vcpu *vcpu)
 {
 	save_extended(vcpu);
 	vcpu->kernel_gs_base = x86_read_msr(MSR_KERNEL_GS_BASE);
-	vcpu->cr2 = x86_read_cr2();
+	vcpu->cr2 = x86_read_cr(2);
 }
 
 /* The CPU may hold the VMCS' data in itself: another one may load it only after a VMCLEAR here,
@@ -84,8 +89,10 @@ static void reset(struct vcpu *vcpu, u64 argument)
 	__builtin_memset(&vcpu->light, 0,
 			 offsetof(struct vcpu, xsave) - offsetof(struct vcpu, light));
 	__builtin_memset(&vcpu->apic, 0, sizeof(vcpu->apic));
-	/* With a header of zeros XRSTOR puts everything into its initial state. */
+	/* With a header of zeros XRSTOR puts everything into its initial state but MXCSR, which it
+	 * always loads ("Standard Form of XRSTOR"). */
 	__builtin_memset(vcpu->xsave, 0, sizeof(vcpu->xsave));
+	*(u32 *)(vcpu->xsave + XSAVE_MXCSR) = MXCSR_RESET;
 	vcpu->apic.timer = 0x10000; /* masked */
 	vcpu->light.rdi = argument;
 }

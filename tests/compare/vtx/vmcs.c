@@ -7,8 +7,6 @@
 #include "host.h"
 #include "vmx.h"
 
-enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR };
-
 #define RIGHTS_CODE_64	0xa09b /* present, code, execute/read, accessed, L, G */
 #define RIGHTS_DATA	0xc093 /* present, data, read/write, accessed, B, G */
 #define RIGHTS_TSS_BUSY 0x008b
@@ -16,7 +14,6 @@ enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR };
 #define LIMIT_ALL	0xffffffff
 #define PAT_RESET	0x0007040600070406
 #define DR7_RESET	0x400
-#define TIMER_NEVER	0xffffffff
 
 u32 vmcs_revision, vmcs_proc_controls, vmcs_timer_shift;
 
@@ -25,6 +22,16 @@ static u64 host_cr0, host_cr3, host_cr4, host_efer, host_pat, host_idt;
 static u8 msr_bitmap[PAGE_SIZE] ALIGNED(4096);
 
 extern char vmx_exit[];
+
+#define BASIC_TRUE_CONTROLS (1ul << 55) /* the MSRs for the controls that are wanted below */
+#define BASIC_MEMORY_TYPE   (15ul << 50)
+#define BASIC_WRITE_BACK    (6ul << 50)
+
+/* Walks of four levels, tables write-back, leaves of 2 MiB; INVEPT for one and for all, INVVPID for
+ * one ("Enumeration of ... VPID and EPT Capabilities"). */
+#define EPT_VPID_NEEDED                                                                     \
+	(1ul << 6 | 1ul << 14 | 1ul << 16 | 1ul << 20 | 1ul << 25 | 1ul << 26 | 1ul << 32 | \
+	 1ul << 41)
 
 /* What is wanted, with what the CPU insists on: bits that may not be 0 are in the low half of the
  * capability MSR, those that may be 1 in the high half ("VMX Capability Reporting Facility"). */
@@ -59,14 +66,19 @@ static ALWAYS_INLINE void put(bool say, u64 field, u64 value)
 		vmx_write(field, value);
 }
 
+/* Before VMXON: whether the CPU has what is wanted, and so INVEPT too. */
 void vmcs_init(void)
 {
 	struct {
 		u16 limit;
 		u64 base;
 	} __attribute__((packed)) idt;
+	u64 basic, lacking;
 
-	vmcs_revision = x86_read_msr(MSR_VMX_BASIC) & 0x7fffffff;
+	basic = x86_read_msr(MSR_VMX_BASIC);
+	if (!(basic & BASIC_TRUE_CONTROLS) || (basic & BASIC_MEMORY_TYPE) != BASIC_WRITE_BACK)
+		die("the CPU's VMX is too old, IA32_VMX_BASIC", basic);
+	vmcs_revision = basic & 0x7fffffff;
 	vmcs_timer_shift = x86_read_msr(MSR_VMX_MISC) & 31;
 
 	/* Interrupts belong to the host, and end a guest's run. The timer always counts, as turning
@@ -85,6 +97,9 @@ void vmcs_init(void)
 	/* Second-stage translation, its entries tagged, so that an exit flushes nothing. */
 	proc_controls2 = adjust_controls(MSR_VMX_PROCBASED2,
 					 PROC2_EPT | PROC2_VPID | PROC2_RDTSCP | PROC2_WBINVD);
+	lacking = EPT_VPID_NEEDED & ~x86_read_msr(MSR_VMX_EPT_VPID);
+	if (lacking)
+		die("the CPU lacks EPT or VPID features", lacking);
 
 	/* The host is 64-bit code; the interrupt controller hands over the vector at the exit,
 	 * which saves a trip through the IDT; PAT and EFER may differ between guest and host. They
@@ -95,9 +110,9 @@ void vmcs_init(void)
 	entry_controls =
 		adjust_controls(MSR_VMX_TRUE_ENTRY, ENTRY_LOAD_DEBUG | ENTRY_GUEST_64 |
 							    ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
-	host_cr0 = x86_read_cr0();
-	host_cr3 = x86_read_cr3();
-	host_cr4 = x86_read_cr4();
+	host_cr0 = x86_read_cr(0);
+	host_cr3 = x86_read_cr(3);
+	host_cr4 = x86_read_cr(4) | CR4_VMXE;
 	host_efer = x86_read_msr(MSR_EFER);
 	host_pat = x86_read_msr(MSR_PAT);
 	__asm__ volatile("sidt %0" : "=m"(idt));
@@ -123,7 +138,6 @@ static ALWAYS_INLINE void write_controls(bool say, const struct vcpu *vcpu)
 	put(say, VMCS_EXIT_MSR_LOADS, 0);
 	put(say, VMCS_ENTRY_MSR_LOADS, 0);
 	put(say, VMCS_MSR_BITMAP, (u64)msr_bitmap);
-	put(say, VMCS_TSC_OFFSET, 0);
 	put(say, VMCS_ENTRY_EVENT, 0); /* nothing to inject */
 	put(say, VMCS_VPID, vcpu->vpid);
 	put(say, VMCS_EPT_POINTER, vcpu->vm->ept_pointer);

@@ -15,7 +15,6 @@
 /* Control fields. */
 #define VMCS_VPID	       0x0000
 #define VMCS_MSR_BITMAP	       0x2004
-#define VMCS_TSC_OFFSET	       0x2010
 #define VMCS_EPT_POINTER       0x201a
 #define VMCS_PIN_CONTROLS      0x4000
 #define VMCS_PROC_CONTROLS     0x4002
@@ -47,7 +46,8 @@
 #define VMCS_EXIT_INSN_LENGTH	0x440c
 #define VMCS_EXIT_QUALIFICATION 0x6400
 
-/* Guest state. The segments' fields follow each other in this order: ES CS SS DS FS GS LDTR TR. */
+/* Guest state. The segments' fields follow each other in this order. */
+enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR };
 #define VMCS_GUEST_SELECTOR(s)	    (0x0800 + 2 * (s))
 #define VMCS_GUEST_LIMIT(s)	    (0x4800 + 2 * (s))
 #define VMCS_GUEST_RIGHTS(s)	    (0x4814 + 2 * (s))
@@ -150,15 +150,20 @@
 #define EVENT_ERROR_CODE 0x800u
 #define EVENT_VALID	 0x80000000u
 
+/* The VMX-preemption timer's greatest value. */
+#define TIMER_NEVER 0xffffffffu
+
 /* Interruptibility state: blocking by STI and by MOV SS. */
 #define BLOCKED_SHADOW 0x3u
 
+/* A segment's access rights: its privilege level; 64-bit code. */
+#define RIGHTS_DPL 0x60u
+#define RIGHTS_L   0x2000u
+
 /* Exit qualification of an EPT violation. */
-#define VIOLATION_READ	 0x1u
-#define VIOLATION_WRITE	 0x2u
-#define VIOLATION_FETCH	 0x4u
-#define VIOLATION_LINEAR 0x80u
-#define VIOLATION_FINAL	 0x100u /* not the access of a page walk */
+#define VIOLATION_WRITE 0x2u
+#define VIOLATION_FETCH 0x4u
+#define VIOLATION_FINAL 0x100u /* not the access of a page walk */
 
 struct invalidation {
 	u64 id; /* VPID, or EPT pointer */
@@ -210,10 +215,12 @@ static ALWAYS_INLINE void vmx_invalidate_vpid(u16 vpid)
 	__asm__ volatile("invvpid %0, %1" : : "m"(what), "r"(1ul) : "cc", "memory");
 }
 
-/* All translations through one EPT ("INVEPT", type 1, single-context). */
-static ALWAYS_INLINE void vmx_invalidate_ept(u64 pointer)
+/* All translations through one EPT, or through any ("INVEPT"). */
+#define INVEPT_ONE 1ul
+#define INVEPT_ALL 2ul
+static ALWAYS_INLINE void vmx_invalidate_ept(u64 type, u64 pointer)
 {
 	struct invalidation what = {pointer, 0};
 
-	__asm__ volatile("invept %0, %1" : : "m"(what), "r"(1ul) : "cc", "memory");
+	__asm__ volatile("invept %0, %1" : : "m"(what), "r"(type) : "cc", "memory");
 }

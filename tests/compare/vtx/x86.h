@@ -41,27 +41,13 @@
 #define MSR_KERNEL_GS_BASE  0xc0000102
 #define MSR_TSC_AUX	    0xc0000103
 
-#define CR0_PE 0x1u
-#define CR0_MP 0x2u
-#define CR0_ET 0x10u
-#define CR0_NE 0x20u
-#define CR0_WP 0x10000u
-#define CR0_PG 0x80000000u
-
-#define CR4_PAE	       0x20u
-#define CR4_OSFXSR     0x200u
-#define CR4_OSXMMEXCPT 0x400u
-#define CR4_VMXE       0x2000u
-#define CR4_OSXSAVE    0x40000u
-
-#define EFER_SCE 0x1u
-#define EFER_LME 0x100u
-#define EFER_LMA 0x400u
+#define CR4_VMXE    0x2000u
+#define CR4_OSXSAVE 0x40000u
 
 #define RFLAGS_FIXED 0x2u
-#define RFLAGS_CF    0x1u
-#define RFLAGS_ZF    0x40u
 #define RFLAGS_IF    0x200u
+
+#define VECTOR_GP 13
 
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
@@ -115,46 +101,18 @@ static ALWAYS_INLINE u8 x86_in8(u16 port)
 	return value;
 }
 
-static ALWAYS_INLINE u64 x86_read_cr0(void)
+/* Control registers: n is a constant. */
+static ALWAYS_INLINE u64 x86_read_cr(unsigned n)
 {
 	u64 value;
 
-	__asm__ volatile("mov %%cr0, %0" : "=r"(value));
+	__asm__ volatile("mov %%cr%c1, %0" : "=r"(value) : "i"(n));
 	return value;
 }
 
-static ALWAYS_INLINE u64 x86_read_cr2(void)
+static ALWAYS_INLINE void x86_write_cr(unsigned n, u64 value)
 {
-	u64 value;
-
-	__asm__ volatile("mov %%cr2, %0" : "=r"(value));
-	return value;
-}
-
-static ALWAYS_INLINE void x86_write_cr2(u64 value)
-{
-	__asm__ volatile("mov %0, %%cr2" : : "r"(value));
-}
-
-static ALWAYS_INLINE u64 x86_read_cr3(void)
-{
-	u64 value;
-
-	__asm__ volatile("mov %%cr3, %0" : "=r"(value));
-	return value;
-}
-
-static ALWAYS_INLINE u64 x86_read_cr4(void)
-{
-	u64 value;
-
-	__asm__ volatile("mov %%cr4, %0" : "=r"(value));
-	return value;
-}
-
-static ALWAYS_INLINE void x86_write_cr4(u64 value)
-{
-	__asm__ volatile("mov %0, %%cr4" : : "r"(value));
+	__asm__ volatile("mov %0, %%cr%c1" : : "r"(value), "i"(n));
 }
 
 static ALWAYS_INLINE void x86_pause(void)

@@ -8,7 +8,11 @@
 #define VECTOR_GP	  13
 #define VECTOR_TIMER	  0x40
 #define VECTOR_TIMER_BASE 0x41 /* the same handler without the EOI's exit, for the baseline */
+#define VECTOR_LEAVE_USER 0x42
 #define MSR_REFUSED	  0x13a
+#define VENDOR_GENU	  0x756e6547
+#define VENDOR_INEI	  0x49656e69
+#define VENDOR_NTEL	  0x6c65746e
 
 #ifndef __ASSEMBLER__
 struct value_and_spins {
@@ -24,10 +28,12 @@ loop_function loop_hypercall, base_hypercall, loop_cpuid, base_cpuid, loop_devic
 	base_yield_fp, loop_move, base_move;
 timer_function loop_timer, base_timer;
 extern const char vector_ud[], vector_gp[], vector_timer[], vector_timer_base[], vector_others[];
+extern const char leave_user[];
 extern const char partner_plain[], partner_fp[], partner_registers[], first_entry[];
 
 /* Changed by loops.S. */
-extern u64 fault_count, timer_count, spawn_count, spawn_ticks;
+extern u64 fault_count, fault_code, timer_count, spawn_count, spawn_ticks, spawn_registers;
+extern u64 gdt[];
 
 /* FP registers for loop_yield_fp: ymm0 to ymm14 hold seed + their number in each lane, ymm15 ones.
  */
@@ -35,6 +41,9 @@ void fp_fill(u64 seed);
 void fp_read(u64 (*lanes)[4]);
 
 u64 hypercall(u64 number, u64 a, u64 b);
+u64 user_hypercall(void);
+u64 registers_after_hypercall(u64 number);
+u64 registers_after_device(u64 any);
 
 static inline u64 time_now(void)
 {

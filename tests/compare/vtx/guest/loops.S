@@ -10,6 +10,9 @@
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC_EOI	 0x80b
 
+#define SELECTOR_USER_DATA 0x1b
+#define SELECTOR_USER_CODE 0x23
+
 	.macro	function name
 	.balign	64
 	.globl	\name
@@ -173,7 +176,7 @@ start:
 	.balign	64
 	.globl	vector_gp
 vector_gp:
-	add	$8, %rsp		/* the error code */
+	popq	fault_code
 	incq	fault_count
 	addq	$2, (%rsp)
 	iretq
@@ -182,7 +185,7 @@ vector_gp:
 	.globl	vector_ud
 vector_ud:
 	nop
-	incq	fault_count
+	incq	undefined_count
 	addq	$2, (%rsp)
 	iretq
 
@@ -207,6 +210,54 @@ others:
 /* u64 hypercall(u64 number, u64 a, u64 b): C's arguments are the hypervisor's. */
 	function hypercall
 	vmcall
+	ret
+
+/* u64 name(u64 number): which bits of the registers an exit has changed that it should not; 0 for none. */
+	.macro	registers_after name, insn:vararg
+	function \name
+	.irp	reg, rbx, rbp, r12, r13, r14, r15, rdi
+	push	%\reg
+	.endr
+	.set	value, 0
+	.irp	reg, rbx, rcx, rdx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	.set	value, value + 0x01010101
+	mov	$value, %\reg
+	.endr
+	\insn
+	.set	value, 0
+	pop	%rax
+	xor	%rdi, %rax
+	.irp	reg, rbx, rcx, rdx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	.set	value, value + 0x01010101
+	xor	$value, %\reg
+	or	%\reg, %rax
+	.endr
+	.irp	reg, r15, r14, r13, r12, rbp, rbx
+	pop	%\reg
+	.endr
+	ret
+	.endm
+	registers_after registers_after_hypercall, vmcall
+	registers_after registers_after_device, mov GUEST_OFFSET + GUEST_DEVICE, %eax
+
+/* u64 user_hypercall(void): the empty one at CPL 3, whose result it returns; the interrupt leads back. */
+	function user_hypercall
+	mov	%rsp, kernel_rsp
+	push	$SELECTOR_USER_DATA
+	push	kernel_rsp
+	push	$2
+	push	$SELECTOR_USER_CODE
+	push	$1f
+	mov	$HC_VERSION, %edi
+	iretq
+1:	vmcall
+	int	$VECTOR_LEAVE_USER
+
+	.globl	leave_user
+leave_user:
+	mov	$0x10, %ecx
+	mov	%ecx, %ss
+	mov	kernel_rsp, %rsp
 	ret
 
 /* void fp_fill(u64 seed) */
@@ -245,7 +296,8 @@ others:
 	partner partner_registers, loop_yield, "call partner_registers_begin", "call partner_registers_end"
 	partner partner_fp, loop_yield_fp, "call partner_fp_begin", "call partner_fp_end"
 
-/* A vCPU that a hypercall makes: how long it took from rdi on. */
+/* A vCPU that a hypercall makes: how long it took from rdi on, and what it finds in the other registers,
+ * which the one before it left full. */
 	.globl	first_entry
 first_entry:
 	rdtsc
@@ -254,16 +306,24 @@ first_entry:
 	sub	%rdi, %rax
 	mov	%rax, spawn_ticks
 	incq	spawn_count
+	.irp	reg, rbx, rcx, rsi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+	or	%\reg, spawn_registers
+	not	%\reg
+	.endr
 	mov	$HC_STOP, %edi
 	vmcall
 	ud2
 
 	.data
 	.balign	16
+	.globl	gdt
 gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff
 	.quad	0x00cf93000000ffff
+	.quad	0x00cff3000000ffff	/* for CPL 3: data, code */
+	.quad	0x00affb000000ffff
+	.fill	2, 8, 0			/* checks.c makes a TSS */
 gdt_end:
 gdt_pointer:
 	.word	gdt_end - gdt - 1
@@ -273,7 +333,11 @@ idt_pointer:
 	.word	16 * 80 - 1
 	.quad	idt
 	.balign	8
-	.globl	fault_count, timer_count, spawn_count, spawn_ticks
+	.globl	fault_count, fault_code, timer_count, spawn_count, spawn_ticks, spawn_registers
+spawn_registers: .quad	0
+fault_code:	.quad	0
+undefined_count: .quad	0
+kernel_rsp:	.quad	0
 fault_count:	.quad	0
 timer_count:	.quad	0
 spawn_count:	.quad	0

@@ -13,7 +13,8 @@
  */
 #include "measure.h"
 
-#define VENDOR_GENU 0x756e6547
+#define GATE_INTERRUPT 0x8e00
+#define GATE_FOR_USERS 0x6000
 
 struct gate {
 	u16 offset_low, selector, flags, offset_middle;
@@ -56,7 +57,9 @@ static void verify_fault(u64 round, u64 value)
 	(void)round;
 	(void)value;
 	expect("faults taken", fault_count, 1);
+	expect("error code of the fault", fault_code, 0);
 	fault_count = 0;
+	fault_code = ~0ul;
 }
 
 static void measure_loops(void)
@@ -85,7 +88,7 @@ static void measure_exception(void)
 	measure(&op, NULL);
 	if (tracing())
 		return;
-	expect("faults of all rounds", fault_count, 1 + 4 * params.count);
+	expect("faults of all rounds", fault_count, 1 + 2 * params.count);
 	for (u64 i = 0; i < each.n; i++) {
 		fault_count = 0;
 		verify_fault(i, checked.loop(1, 0, 0));
@@ -133,11 +136,11 @@ void unexpected(u64 vector, u64 a, u64 b)
 	hypercall(HC_DONE, 1, 0);
 }
 
-static void set_gate(unsigned vector, const char *handler)
+static void set_gate(unsigned vector, const char *handler, u16 rights)
 {
 	u64 at = (u64)handler;
 
-	idt[vector] = (struct gate){(u16)at, 8, 0x8e00, (u16)(at >> 16), (u32)(at >> 32), 0};
+	idt[vector] = (struct gate){(u16)at, 8, rights, (u16)(at >> 16), (u32)(at >> 32), 0};
 }
 
 void guest_main(void);
@@ -145,11 +148,12 @@ void guest_main(void)
 {
 	params = *(const struct params *)((u64)GUEST_OFFSET + GUEST_PARAMS);
 	for (unsigned i = 0; i < 32; i++)
-		set_gate(i, vector_others + 16 * i);
-	set_gate(VECTOR_UD, vector_ud);
-	set_gate(VECTOR_GP, vector_gp);
-	set_gate(VECTOR_TIMER, vector_timer);
-	set_gate(VECTOR_TIMER_BASE, vector_timer_base);
+		set_gate(i, vector_others + 16 * i, GATE_INTERRUPT);
+	set_gate(VECTOR_UD, vector_ud, GATE_INTERRUPT);
+	set_gate(VECTOR_GP, vector_gp, GATE_INTERRUPT);
+	set_gate(VECTOR_TIMER, vector_timer, GATE_INTERRUPT);
+	set_gate(VECTOR_TIMER_BASE, vector_timer_base, GATE_INTERRUPT);
+	set_gate(VECTOR_LEAVE_USER, leave_user, GATE_INTERRUPT | GATE_FOR_USERS);
 	if (params.cpus > 1) {
 		measure_move();
 	} else {

@@ -131,6 +131,7 @@ void measure_first_entry(void)
 	}
 	result.guest = result.n; /* the RDTSC that reads the end */
 	expect("vCPUs that ran", spawn_count, WARM_UP + result.n);
+	expect("registers of a new vCPU", spawn_registers, 0);
 	result_print("first_entry", &result);
 }
 
