@@ -154,7 +154,7 @@ static bool displaces(const struct hart *hart)
 	return running && !is_rt(running) && (harts_of(running) & load_mask(&sched.idle)) != 0;
 }
 
-static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
+static u64 kick(struct hart *hart, const struct vcpu *vcpu, u64 now, bool soon)
 {
 	u64 found;
 	u64 wanted = is_rt(vcpu) ? BIT(hart->index) : harts_of(vcpu);
@@ -168,13 +168,15 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 		return 0;
 	if (sched_claim_idle(wanted, hart->index, &found))
 		return found;
-	hart_charge(hart, hw_time());
 	found = load_mask(&sched.unsliced) & wanted;
 	if (preempts(hart, vcpu) || displaces(hart)) {
 		__atomic_store_n(&hart->resched, true, __ATOMIC_RELAXED);
 		found |= BIT(hart->index);
 	}
-	return soon ? found & ~BIT(hart->index) : found;
+	if (soon || ((found >> hart->index & 1) && hart->index == hw_hart_index() &&
+		     hart_goes_on(hart, now)))
+		found &= ~BIT(hart->index);
+	return found;
 }
 
 void hart_unlock(struct hart *hart, u64 interrupted)
@@ -199,7 +201,7 @@ u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival,
 		trace(TRACE_WAKE, vcpu, hart->index);
 	vcpu_set_state(vcpu, VCPU_READY, now);
 	queue_ready(hart, vcpu, arrival, now);
-	return kick(hart, vcpu, soon);
+	return kick(hart, vcpu, now, soon);
 }
 
 /* What ends the wait of a vCPU that has been put: an interrupt, pending and enabled in its sie

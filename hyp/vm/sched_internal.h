@@ -215,6 +215,9 @@ u64 sched_count_active(const struct vcpu *vcpu, s32 change);
 void hart_charge(struct hart *hart, u64 now);
 /* The hart gives up its running vCPU. */
 void hart_vacate(struct hart *hart, struct vcpu *vcpu, u64 now);
+/* The calling hart is this one, and somebody new wants it: if the running vCPU goes on all the same,
+ * sets its slice. False: it is to leave, or there is none. */
+bool hart_goes_on(struct hart *hart, u64 now);
 /* True if somebody who is ready may want the hart. No lock needed. */
 bool hart_is_contended(const struct hart *hart);
 /* sched_idle() in two: before it sleeps (false: there is something to do), and after. No lock. */

@@ -270,21 +270,31 @@ static void shorten_slice(struct hart *hart, struct pcpu *pcpu)
 	pcpu->slice_end = min_u64(pcpu->slice_end, hart->picked_at + least_run());
 }
 
-static bool go_on_locked(struct hart *hart, struct pcpu *pcpu, bool slice_over)
+static bool go_on_locked(struct hart *hart, struct pcpu *pcpu, u64 now, bool slice_over)
 {
 	struct vcpu *vcpu = hart->running;
-	u64 now = hw_time();
 
 	hart_charge(hart, now);
 	bool resched = hart->resched && !slice_over;
 
-	hart->resched = false;
 	if (!stays(hart, vcpu, now, slice_over))
 		return false;
+	hart->resched = false;
 	if (slice_over || pcpu->slice_end == UINT64_MAX || pcpu->budget_end <= now)
 		set_slice(hart, now);
 	if (resched)
 		shorten_slice(hart, pcpu);
+	return true;
+}
+
+bool hart_goes_on(struct hart *hart, u64 now)
+{
+	struct pcpu *pcpu = pcpu_get(hart->index);
+
+	if (!hart->running || is_slice_over(hart, pcpu, now) ||
+	    !go_on_locked(hart, pcpu, now, false))
+		return false;
+	pcpu_update_timer(pcpu);
 	return true;
 }
 
@@ -305,7 +315,7 @@ static NOINLINE bool tick_slowly(struct hart *hart, struct pcpu *pcpu)
 		lock_acquire(&hart->lock);
 	}
 	if (hart->running)
-		goes_on = go_on_locked(hart, pcpu, slice_over);
+		goes_on = go_on_locked(hart, pcpu, hw_time(), slice_over);
 	hart_unlock(hart, harts & ~BIT(hart->index));
 	return goes_on;
 }
