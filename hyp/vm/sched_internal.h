@@ -167,6 +167,8 @@ void fair_adjust_scale(struct hart *hart);
 
 /* ---- sched_steal.c: no lock held ---- */
 
+/* The harts that have something to take for this one; its lock may be held. */
+u64 steal_victims(const struct hart *hart);
 /* Takes a vCPU from the hart that is most behind, if there is one and it is behind enough. */
 bool steal_for_balance(struct hart *hart);
 /* Takes any vCPU that may run here. */

@@ -180,9 +180,8 @@ static void pass_on_claim(struct hart *hart)
 	}
 }
 
-static struct vcpu *pick_locked(struct hart *hart)
+static struct vcpu *pick_locked(struct hart *hart, u64 now)
 {
-	u64 now = hw_time();
 	struct vcpu *vcpu = take_next(hart, now);
 
 	note_idle(hart, vcpu == NULL, now);
@@ -201,20 +200,26 @@ static struct vcpu *pick_locked(struct hart *hart)
 struct vcpu *sched_pick(struct pcpu *pcpu)
 {
 	struct hart *hart = hart_of(pcpu);
+	bool stole = false;
 
 	lock_acquire(&hart->lock);
-	u64 harts = sched_wake_due(hart, hw_time(), true);
+	u64 now = hw_time();
+	u64 harts = sched_wake_due(hart, now, true);
 
 	if (!in_mask(&sched.dedicated, hart->index))
 		fair_adjust_scale(hart);
-	hart_unlock(hart, harts);
-	bool stole = __atomic_load_n(&hart->ready_count, __ATOMIC_RELAXED) ? steal_for_balance(hart)
-									   : steal_for_idle(hart);
+	if (steal_victims(hart)) {
+		bool is_busy = hart->ready_count != 0;
 
-	lock_acquire(&hart->lock);
-	struct vcpu *vcpu = pick_locked(hart);
+		hart_unlock(hart, harts);
+		stole = is_busy ? steal_for_balance(hart) : steal_for_idle(hart);
+		lock_acquire(&hart->lock);
+		now = hw_time();
+		harts = 0;
+	}
+	struct vcpu *vcpu = pick_locked(hart, now);
 
-	hart_unlock(hart, kick_left_over(hart));
+	hart_unlock(hart, harts | kick_left_over(hart));
 	if (UNLIKELY(hart->claimed)) {
 		hart->claimed = false;
 		if (vcpu && !stole)
