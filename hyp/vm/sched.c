@@ -28,6 +28,7 @@ void sched_init(u64 slice)
 	unsigned count = hw_machine()->hart_count;
 
 	sched = (struct sched){.all = count == 64 ? ~0ULL : BIT(count) - 1};
+	sched.shared_count = count;
 	sched.slice = slice ? slice : max_u64(1, hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
 	sched.shift = VIRTUAL_SLICE_BITS - (64 - (unsigned)__builtin_clzll(sched.slice));
 	for (unsigned i = 0; i < HW_HART_MAX; i++) {

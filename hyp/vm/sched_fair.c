@@ -87,34 +87,36 @@ static __int128 part_of(const struct hart *hart, const struct vcpu *vcpu)
 	return (__int128)(s64)(vcpu->sched.start - hart->virtual_now) * (s64)vcpu->sched.weight;
 }
 
-/* How far the other harts' times are ahead of this one's on the average, and the longest of their
- * slices and ours. False: no other hart has any. */
-static bool find_others(const struct hart *hart, s64 *ahead, u64 *unit)
+/* The other harts that have a time. */
+static u64 others_of(const struct hart *hart)
 {
-	u64 others = load_mask(&sched.loaded) & ~BIT(hart->index) & ~load_mask(&sched.dedicated);
+	return load_mask(&sched.loaded) & ~BIT(hart->index) & ~load_mask(&sched.dedicated);
+}
+
+/* How far these harts' times are ahead of this one's on the average, and the longest of their
+ * slices and ours. */
+static s64 find_ahead(const struct hart *hart, u64 others, u64 *unit)
+{
 	s64 count = __builtin_popcountll(others);
 	u64 now = hart->base + hart->virtual_now;
+	s64 ahead = 0;
 
-	*ahead = 0;
 	*unit = unit_of(hart->weight);
 	for (u64 rest = others; rest; rest &= rest - 1) {
 		const struct hart *other = hart_get((unsigned)__builtin_ctzll(rest));
 		u64 its_now = __atomic_load_n(&other->published_now, __ATOMIC_RELAXED);
 		u64 its_weight = __atomic_load_n(&other->published_weight, __ATOMIC_RELAXED);
 
-		*ahead += (s64)(its_now - now) / count;
+		ahead += (s64)(its_now - now) / count;
 		*unit = max_u64(*unit, unit_of(its_weight));
 	}
-	return count != 0;
+	return ahead;
 }
 
-void fair_adjust_scale(struct hart *hart)
+static NOINLINE void adjust_scale_to(struct hart *hart, u64 others)
 {
-	s64 ahead;
 	u64 unit;
-
-	if (!find_others(hart, &ahead, &unit))
-		return;
+	s64 ahead = find_ahead(hart, others, &unit);
 	bool behind = ahead > 0;
 	u64 off = behind ? (u64)ahead : 0 - (u64)ahead;
 
@@ -125,6 +127,14 @@ void fair_adjust_scale(struct hart *hart)
 
 	hart->base += behind ? shift : 0 - shift;
 	publish(hart);
+}
+
+void fair_adjust_scale(struct hart *hart)
+{
+	u64 others = others_of(hart);
+
+	if (others)
+		adjust_scale_to(hart, others);
 }
 
 /* The value, or what of the range is nearest to it. */
@@ -138,11 +148,10 @@ static u64 clamp(u64 value, u64 least, u64 most)
 /* The hart is empty: there is no mean, and its time goes where the vCPU is. */
 static void join_empty(struct hart *hart, struct vcpu *vcpu, enum arrival arrival)
 {
-	u64 reference = hart->virtual_now, unit;
-	s64 ahead;
+	u64 reference = hart->virtual_now, others = others_of(hart), unit;
 
-	if (find_others(hart, &ahead, &unit))
-		reference += (u64)ahead;
+	if (others)
+		reference += (u64)find_ahead(hart, others, &unit);
 	if (arrival == ARRIVE_NEW)
 		vcpu->sched.start = reference;
 	else if (arrival == ARRIVE_WOKEN)

@@ -63,6 +63,7 @@ struct sched {
 	u64 slice;	    /* in ticks */
 	unsigned shift;	    /* virtual time is ticks << shift / weight */
 	u64 dedicated;	    /* each belongs to one VM */
+	u32 shared_count;   /* of those that belong to none */
 	u64 realtime;	    /* have real-time vCPUs at home */
 	u64 idle;	    /* asleep, and claimed by whoever clears the bit */
 	u64 unsliced;	    /* run a fair vCPU without a slice */
