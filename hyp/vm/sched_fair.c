@@ -59,24 +59,27 @@ static void publish(struct hart *hart)
 	__atomic_store_n(&hart->published_weight, hart->weight, __ATOMIC_RELAXED);
 }
 
-/* Only a heavy vCPU that comes to a light hart makes the dividend longer than a register. */
-static s64 divide(__int128 dividend, s64 divisor)
+/* Only a heavy vCPU that comes to a light hart makes the surplus longer than a register. */
+static NOINLINE void settle_long(struct hart *hart)
 {
-	if (LIKELY((s64)dividend == dividend))
-		return (s64)dividend / divisor;
-	return (s64)(dividend / divisor);
+	s64 step = (s64)(hart->surplus / (s64)hart->weight);
+
+	hart->virtual_now += (u64)step;
+	hart->surplus -= (__int128)step * (s64)hart->weight;
 }
 
 /* virtual_now becomes the mean again. The quotient rounds to zero: what is left stays. */
 static void settle(struct hart *hart)
 {
-	if (hart->weight) {
-		s64 step = divide(hart->surplus, (s64)hart->weight);
+	s64 surplus = (s64)hart->surplus;
 
-		hart->virtual_now += (u64)step;
-		hart->surplus -= (__int128)step * (s64)hart->weight;
-	} else {
+	if (!hart->weight) {
 		hart->surplus = 0;
+	} else if (LIKELY(surplus == hart->surplus)) {
+		hart->virtual_now += (u64)(surplus / (s64)hart->weight);
+		hart->surplus = surplus % (s64)hart->weight;
+	} else {
+		settle_long(hart);
 	}
 	publish(hart);
 }
