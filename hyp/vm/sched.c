@@ -32,7 +32,7 @@ void sched_init(u64 slice)
 	sched.slice = slice ? slice : max_u64(1, hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
 	sched.shift = VIRTUAL_SLICE_BITS - (64 - (unsigned)__builtin_clzll(sched.slice));
 	for (unsigned i = 0; i < HW_HART_MAX; i++) {
-		harts[i] = (struct hart){.index = i, .idle_since = hw_time()};
+		harts[i] = (struct hart){.index = i, .pcpu = pcpu_get(i), .idle_since = hw_time()};
 		lock_init(&harts[i].lock, LOCK_SCHED);
 	}
 	sched_forget_admitted();

@@ -210,8 +210,8 @@ static u64 harts_for_work(void)
 static void set_dedicated(u64 dedicated)
 {
 	__atomic_store_n(&sched.dedicated, dedicated, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&sched.shared_count,
-			 (u32)__builtin_popcountll(sched.all & ~dedicated), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sched.shared_count, (u32)__builtin_popcountll(sched.all & ~dedicated),
+			 __ATOMIC_SEQ_CST);
 }
 
 static enum status admit_locked(struct vm *vm, const char **reason)
@@ -278,8 +278,7 @@ void sched_release(struct vm *vm)
 
 static bool may_be_wanted(u32 limited, u32 anywhere)
 {
-	return limited != 0 ||
-	       anywhere > __atomic_load_n(&sched.shared_count, __ATOMIC_RELAXED);
+	return limited != 0 || anywhere > __atomic_load_n(&sched.shared_count, __ATOMIC_RELAXED);
 }
 
 bool sched_trap_wfi(struct pcpu *pcpu)

@@ -66,6 +66,7 @@ static NOINLINE void settle_long(struct hart *hart)
 
 	hart->virtual_now += (u64)step;
 	hart->surplus -= (__int128)step * (s64)hart->weight;
+	publish(hart);
 }
 
 /* virtual_now becomes the mean again. The quotient rounds to zero: what is left stays. */
@@ -80,6 +81,7 @@ static void settle(struct hart *hart)
 		hart->surplus = surplus % (s64)hart->weight;
 	} else {
 		settle_long(hart);
+		return;
 	}
 	publish(hart);
 }

@@ -37,6 +37,7 @@ enum sched_queue {
 struct hart {
 	struct lock lock;
 	unsigned index;
+	struct pcpu *pcpu;
 	struct vcpu *running;
 	bool resched;  /* running has to be weighed against somebody new; read without the lock */
 	bool unsliced; /* running has no slice, and our bit in sched.unsliced is set */

@@ -63,7 +63,7 @@ static u64 slice_left(const struct vcpu *vcpu)
 /* If nobody is ready, that is said first and looked at again second (sched_queue.c). */
 static void set_slice(struct hart *hart, u64 now)
 {
-	struct pcpu *pcpu = pcpu_get(hart->index);
+	struct pcpu *pcpu = hart->pcpu;
 	struct vcpu *vcpu = hart->running;
 	bool fair = !is_rt(vcpu);
 
@@ -82,7 +82,7 @@ static void set_slice(struct hart *hart, u64 now)
 
 void hart_vacate(struct hart *hart, struct vcpu *vcpu, u64 now)
 {
-	struct pcpu *pcpu = pcpu_get(hart->index);
+	struct pcpu *pcpu = hart->pcpu;
 
 	hart_charge(hart, now);
 	if (has_quota(vcpu))
@@ -294,7 +294,7 @@ static bool go_on_locked(struct hart *hart, struct pcpu *pcpu, u64 now, bool sli
 
 bool hart_goes_on(struct hart *hart, u64 now)
 {
-	struct pcpu *pcpu = pcpu_get(hart->index);
+	struct pcpu *pcpu = hart->pcpu;
 
 	if (!hart->running || is_slice_over(hart, pcpu, now) ||
 	    !go_on_locked(hart, pcpu, now, false))
@@ -359,13 +359,13 @@ bool hart_begin_idle(struct hart *hart)
 	set_mask(&sched.idle, hart->index);
 	if (__atomic_load_n(&hart->ready_count, __ATOMIC_SEQ_CST) || steal_for_idle(hart))
 		return false;
-	pcpu_update_timer(pcpu_get(hart->index));
+	pcpu_update_timer(hart->pcpu);
 	return true;
 }
 
 void hart_end_idle(struct hart *hart)
 {
-	struct pcpu *pcpu = pcpu_get(hart->index);
+	struct pcpu *pcpu = hart->pcpu;
 
 	hart->claimed = !clear_mask(&sched.idle, hart->index);
 	pcpu->timer_set = PCPU_TIMER_UNKNOWN;

@@ -81,7 +81,7 @@ static void set_next_wakeup(struct hart *hart)
 {
 	struct heap_node *first = heap_first(&hart->timed);
 
-	__atomic_store_n(&pcpu_get(hart->index)->next_wakeup, first ? first->key : UINT64_MAX,
+	__atomic_store_n(&hart->pcpu->next_wakeup, first ? first->key : UINT64_MAX,
 			 __ATOMIC_RELAXED);
 }
 

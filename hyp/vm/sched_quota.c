@@ -102,7 +102,7 @@ bool quota_take(struct vcpu *vcpu, u64 now, u64 *retry)
 	return grant != 0;
 }
 
-void quota_charge(struct vcpu *vcpu, u64 from, u64 now)
+NOINLINE void quota_charge(struct vcpu *vcpu, u64 from, u64 now)
 {
 	struct sched_pool *pool = &vcpu->vm->pool;
 	u64 window = pool->bucket_length * SCHED_POOL_BUCKETS;
