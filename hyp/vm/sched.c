@@ -113,21 +113,19 @@ u64 sched_idle_time(unsigned hart)
 
 /* ---- Who is interrupted ---- */
 
-bool sched_claim_idle(u64 wanted, unsigned preferred, u64 *hart)
+u64 sched_claim_idle(u64 wanted, unsigned preferred)
 {
 	for (;;) {
 		u64 idle = load_mask(&sched.idle) & wanted;
 
 		if (!idle)
-			return false;
+			return 0;
 		unsigned index =
 			idle >> preferred & 1 ? preferred : (unsigned)__builtin_ctzll(idle);
 
 		/* Lost to somebody else, it is gone from the mask: the next round has fewer. */
-		if (clear_mask(&sched.idle, index)) {
-			*hart = BIT(index);
-			return true;
-		}
+		if (clear_mask(&sched.idle, index))
+			return BIT(index);
 	}
 }
 
@@ -167,7 +165,8 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, u64 now, bool soon)
 		return 0; /* a stranger: hart_unlock() sees to it that it goes elsewhere */
 	if (soon && hart->ready_count == 1)
 		return 0;
-	if (sched_claim_idle(wanted, hart->index, &found))
+	found = sched_claim_idle(wanted, hart->index);
+	if (found)
 		return found;
 	found = load_mask(&sched.unsliced) & wanted;
 	if (preempts(hart, vcpu) || displaces(hart)) {

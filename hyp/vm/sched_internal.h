@@ -130,9 +130,9 @@ void vcpu_set_state(struct vcpu *vcpu, enum vcpu_run_state state, u64 now);
  * calling hart is this one, and picks next. */
 u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now,
 		     bool soon);
-/* Claims one of the idle harts among those, the preferred one if it is idle: exactly one of several
- * callers gets it, and interrupts it. False: there is none left. */
-bool sched_claim_idle(u64 wanted, unsigned preferred, u64 *hart);
+/* Claims one of the idle harts among those, the preferred one if it is idle, and returns its bit:
+ * exactly one of several callers gets it, and interrupts it. 0: there is none left. */
+u64 sched_claim_idle(u64 wanted, unsigned preferred);
 /* Gives the lock back and interrupts those harts. */
 void hart_unlock(struct hart *hart, u64 interrupted);
 /* Makes those ready whose time has come: returns the harts to interrupt. */

@@ -146,12 +146,11 @@ static void note_idle(struct hart *hart, bool idle, u64 now)
 
 static u64 find_harts_for(const struct heap *heap, unsigned preferred)
 {
-	u64 found = 0, claimed;
+	u64 found = 0;
 
 	for (struct heap_node *node = heap_first(heap); node && load_mask(&sched.idle);
 	     node = heap_next(node))
-		if (sched_claim_idle(harts_of(vcpu_at(node)), preferred, &claimed))
-			found |= claimed;
+		found |= sched_claim_idle(harts_of(vcpu_at(node)), preferred);
 	return found;
 }
 

@@ -114,11 +114,13 @@ static void set_timer(struct pcpu *pcpu)
 	u64 time = __atomic_load_n(&earliest, __ATOMIC_SEQ_CST);
 
 	pcpu->next_work = UINT64_MAX;
+	if (LIKELY(time == UINT64_MAX))
+		return;
 	/* A real-time vCPU has its hart by right, but not for long: there is a look when it goes.
 	 */
 	if (pcpu->current && pcpu->current->vm->limits.rt_period)
 		return;
-	if (time == UINT64_MAX || __atomic_load_n(&keeper, __ATOMIC_SEQ_CST) != pcpu->index)
+	if (__atomic_load_n(&keeper, __ATOMIC_SEQ_CST) != pcpu->index)
 		return;
 	if (sched_may_work(pcpu->index))
 		pcpu->next_work = max_u64(time, pcpu->work_pause);
