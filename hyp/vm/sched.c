@@ -113,20 +113,19 @@ u64 sched_idle_time(unsigned hart)
 
 /* ---- Who is interrupted ---- */
 
-u64 sched_claim_idle(u64 wanted, unsigned preferred)
+u64 sched_claim_one(u64 wanted, unsigned preferred)
 {
-	for (;;) {
-		u64 idle = load_mask(&sched.idle) & wanted;
+	u64 idle;
 
-		if (!idle)
-			return 0;
+	/* Lost to somebody else, it is gone from the mask: the next round has fewer. */
+	while ((idle = load_mask(&sched.idle) & wanted) != 0) {
 		unsigned index =
 			idle >> preferred & 1 ? preferred : (unsigned)__builtin_ctzll(idle);
 
-		/* Lost to somebody else, it is gone from the mask: the next round has fewer. */
 		if (clear_mask(&sched.idle, index))
 			return BIT(index);
 	}
+	return 0;
 }
 
 static bool preempts(struct hart *hart, const struct vcpu *vcpu)

@@ -33,8 +33,7 @@
 
 u64 fair_virtual(u64 ticks, u64 weight)
 {
-	/* A hart that had no reason to look for so long was nobody else's wish. */
-	return (min_u64(ticks, OFF_MAX * sched.slice) << sched.shift) / weight;
+	return (ticks << sched.shift) / weight;
 }
 
 u64 fair_ticks(u64 virtual_time, u64 weight)
@@ -151,7 +150,7 @@ static u64 clamp(u64 value, u64 least, u64 most)
 }
 
 /* The hart is empty: there is no mean, and its time goes where the vCPU is. */
-static void join_empty(struct hart *hart, struct vcpu *vcpu, enum arrival arrival)
+static NOINLINE void join_empty(struct hart *hart, struct vcpu *vcpu, enum arrival arrival)
 {
 	u64 reference = hart->virtual_now, others = others_of(hart), unit;
 
@@ -212,7 +211,8 @@ void fair_leave(struct hart *hart, struct vcpu *vcpu)
 
 void fair_charge(struct hart *hart, struct vcpu *vcpu, u64 ticks)
 {
-	u64 advance = fair_virtual(ticks, vcpu->sched.weight);
+	/* A hart that had no reason to look for longer was nobody else's wish. */
+	u64 advance = fair_virtual(min_u64(ticks, OFF_MAX * sched.slice), vcpu->sched.weight);
 
 	vcpu->sched.start += advance;
 	hart->surplus += (s64)(advance * vcpu->sched.weight);
@@ -229,7 +229,7 @@ void fair_renew(struct vcpu *vcpu)
  * time none stays there for long although it is eligible, and the work stays O(log n). */
 #define PROMOTE_MAX 2
 
-static void promote(struct hart *hart)
+static NOINLINE void promote(struct hart *hart)
 {
 	for (unsigned i = 0; i < PROMOTE_MAX; i++) {
 		struct vcpu *vcpu = vcpu_at(heap_first(&hart->pending));
@@ -244,7 +244,8 @@ static void promote(struct hart *hart)
 
 struct vcpu *fair_first(struct hart *hart)
 {
-	promote(hart);
+	if (heap_first(&hart->pending))
+		promote(hart);
 	struct vcpu *vcpu = vcpu_at(heap_first(&hart->eligible));
 
 	return vcpu ? vcpu : vcpu_at(heap_first(&hart->pending));

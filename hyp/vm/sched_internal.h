@@ -132,7 +132,11 @@ u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival,
 		     bool soon);
 /* Claims one of the idle harts among those, the preferred one if it is idle, and returns its bit:
  * exactly one of several callers gets it, and interrupts it. 0: there is none left. */
-u64 sched_claim_idle(u64 wanted, unsigned preferred);
+u64 sched_claim_one(u64 wanted, unsigned preferred);
+static inline u64 sched_claim_idle(u64 wanted, unsigned preferred)
+{
+	return load_mask(&sched.idle) & wanted ? sched_claim_one(wanted, preferred) : 0;
+}
 /* Gives the lock back and interrupts those harts. */
 void hart_unlock(struct hart *hart, u64 interrupted);
 /* Makes those ready whose time has come: returns the harts to interrupt. */
@@ -150,7 +154,7 @@ void queue_timed(struct hart *hart, struct vcpu *vcpu, u64 time);
 
 /* ---- sched_fair.c ---- */
 
-/* Virtual time that so many ticks are for the vCPU. */
+/* Virtual time that so many ticks, a few slices at most, are for the vCPU. */
 u64 fair_virtual(u64 ticks, u64 weight);
 u64 fair_ticks(u64 virtual_time, u64 weight);
 void fair_join(struct hart *hart, struct vcpu *vcpu, enum arrival arrival);

@@ -36,7 +36,7 @@ static void count_out(struct hart *hart, struct vcpu *vcpu)
 	__atomic_store_n(&hart->ready_count, hart->ready_count - 1, __ATOMIC_SEQ_CST);
 }
 
-static void insert_rt(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now)
+static NOINLINE void insert_rt(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now)
 {
 	if (arrival == ARRIVE_NEW)
 		vcpu->sched.period_end = now; /* over: a period begins */
