@@ -178,17 +178,27 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, u64 now, bool soon)
 	return found;
 }
 
-void hart_unlock(struct hart *hart, u64 interrupted)
+/* It has become a VM's own meanwhile: somebody else may have woken up there, or wait. */
+static NOINLINE void unlock_dedicated(struct hart *hart, u64 interrupted)
 {
-	/* It has become a VM's own meanwhile, and somebody else has woken up there, or waits. */
-	bool strangers =
-		in_mask(&sched.dedicated, hart->index) && (hart->ready_count || hart->timed.count);
+	bool strangers = hart->ready_count || hart->timed.count;
 
 	lock_release(&hart->lock);
 	if (interrupted)
 		hw_send_ipi(interrupted);
-	if (UNLIKELY(strangers))
+	if (strangers)
 		steal_evict(hart);
+}
+
+void hart_unlock(struct hart *hart, u64 interrupted)
+{
+	if (UNLIKELY(in_mask(&sched.dedicated, hart->index))) {
+		unlock_dedicated(hart, interrupted);
+		return;
+	}
+	lock_release(&hart->lock);
+	if (interrupted)
+		hw_send_ipi(interrupted);
 }
 
 /* ---- Becoming ready ---- */
