@@ -94,7 +94,7 @@ static __int128 part_of(const struct hart *hart, const struct vcpu *vcpu)
 /* The other harts that have a time. */
 static u64 others_of(const struct hart *hart)
 {
-	return load_mask(&sched.loaded) & ~BIT(hart->index) & ~load_mask(&sched.dedicated);
+	return peek_mask(&sched.loaded) & ~BIT(hart->index) & ~peek_mask(&sched.dedicated);
 }
 
 /* How far these harts' times are ahead of this one's on the average, and the longest of their

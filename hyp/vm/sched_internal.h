@@ -94,14 +94,20 @@ static inline bool clear_mask(u64 *mask, unsigned hart)
 {
 	return __atomic_fetch_and(mask, ~BIT(hart), __ATOMIC_SEQ_CST) >> hart & 1;
 }
+/* Where nothing depends on the order. */
+static inline u64 peek_mask(const u64 *mask)
+{
+	return __atomic_load_n(mask, __ATOMIC_RELAXED);
+}
 static inline bool in_mask(const u64 *mask, unsigned hart)
 {
-	return __atomic_load_n(mask, __ATOMIC_RELAXED) >> hart & 1;
+	return peek_mask(mask) >> hart & 1;
 }
 
 static inline u64 harts_of(const struct vcpu *vcpu)
 {
-	return vcpu->sched.harts ? vcpu->sched.harts : sched.all & ~load_mask(&sched.dedicated);
+	/* Whoever acts on what was true a moment ago is put right by steal_evict(). */
+	return vcpu->sched.harts ? vcpu->sched.harts : sched.all & ~peek_mask(&sched.dedicated);
 }
 static inline bool is_rt(const struct vcpu *vcpu)
 {
@@ -199,9 +205,9 @@ static inline bool has_quota(const struct vcpu *vcpu)
 	return vcpu->vm->pool.cap != 0;
 }
 void quota_init(struct vm *vm);
-/* Asks for ticks to run from now on, instead of what it may still have. False: none before
- * *retry. */
-bool quota_take(struct vcpu *vcpu, u64 now, u64 *retry);
+/* Asks for ticks to run from now on, instead of what it may still have. Returns 0, or a time before
+ * which there are none. */
+u64 quota_take(struct vcpu *vcpu, u64 now);
 /* It has run. */
 void quota_charge(struct vcpu *vcpu, u64 from, u64 now);
 /* It does not run any more. */
@@ -223,8 +229,8 @@ u64 sched_count_active(const struct vcpu *vcpu, s32 change);
 void hart_charge(struct hart *hart, u64 now);
 /* The hart gives up its running vCPU. */
 void hart_vacate(struct hart *hart, struct vcpu *vcpu, u64 now);
-/* The calling hart is this one, and somebody new wants it: if the running vCPU goes on all the same,
- * sets its slice. False: it is to leave, or there is none. */
+/* The calling hart is this one, charged up to now, and somebody new wants it: if the running vCPU
+ * goes on all the same, sets its slice. False: it is to leave, or there is none. */
 bool hart_goes_on(struct hart *hart, u64 now);
 /* True if somebody who is ready may want the hart. No lock needed. */
 bool hart_is_contended(const struct hart *hart);

@@ -110,14 +110,15 @@ static struct vcpu *take_next(struct hart *hart, u64 now)
 {
 	for (;;) {
 		struct vcpu *vcpu = vcpu_at(heap_first(&hart->rt));
-		u64 retry;
 
 		if (!vcpu)
 			vcpu = fair_first(hart);
 		if (!vcpu)
 			return NULL;
 		queue_take(hart, vcpu);
-		if (!has_quota(vcpu) || quota_take(vcpu, now, &retry))
+		u64 retry = has_quota(vcpu) ? quota_take(vcpu, now) : 0;
+
+		if (!retry)
 			return vcpu;
 		hold_back(hart, vcpu, retry);
 	}
@@ -244,14 +245,13 @@ static bool stays_first(struct hart *hart, struct vcpu *vcpu)
 static bool stays(struct hart *hart, struct vcpu *vcpu, u64 now, bool slice_over)
 {
 	const struct vcpu *first_rt = vcpu_at(heap_first(&hart->rt));
-	u64 retry;
 
 	if (is_rt(vcpu))
 		return rt_has_budget(vcpu, now) &&
 		       !(first_rt && first_rt->sched.period_end < vcpu->sched.period_end);
 	if (first_rt || !(harts_of(vcpu) >> hart->index & 1))
 		return false;
-	if (has_quota(vcpu) && vcpu->sched.grant == 0 && !quota_take(vcpu, now, &retry))
+	if (has_quota(vcpu) && vcpu->sched.grant == 0 && quota_take(vcpu, now) != 0)
 		return false;
 	if (!slice_over)
 		return true;
@@ -274,11 +274,10 @@ static void shorten_slice(struct hart *hart, struct pcpu *pcpu)
 	pcpu->slice_end = min_u64(pcpu->slice_end, hart->picked_at + least_run());
 }
 
+/* Has been charged up to now. */
 static bool go_on_locked(struct hart *hart, struct pcpu *pcpu, u64 now, bool slice_over)
 {
 	struct vcpu *vcpu = hart->running;
-
-	hart_charge(hart, now);
 	bool resched = hart->resched && !slice_over;
 
 	if (!stays(hart, vcpu, now, slice_over))
@@ -318,8 +317,11 @@ static NOINLINE bool tick_slowly(struct hart *hart, struct pcpu *pcpu)
 		steal_for_balance(hart);
 		lock_acquire(&hart->lock);
 	}
-	if (hart->running)
-		goes_on = go_on_locked(hart, pcpu, hw_time(), slice_over);
+	if (hart->running) {
+		now = hw_time();
+		hart_charge(hart, now);
+		goes_on = go_on_locked(hart, pcpu, now, slice_over);
+	}
 	hart_unlock(hart, harts & ~BIT(hart->index));
 	return goes_on;
 }
