@@ -232,8 +232,6 @@ void hart_vacate(struct hart *hart, struct vcpu *vcpu, u64 now);
 /* The calling hart is this one, charged up to now, and somebody new wants it: if the running vCPU
  * goes on all the same, sets its slice. False: it is to leave, or there is none. */
 bool hart_goes_on(struct hart *hart, u64 now);
-/* True if somebody who is ready may want the hart. No lock needed. */
-bool hart_is_contended(const struct hart *hart);
 /* sched_idle() in two: before it sleeps (false: there is something to do), and after. No lock. */
 bool hart_begin_idle(struct hart *hart);
 void hart_end_idle(struct hart *hart);

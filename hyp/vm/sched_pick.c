@@ -33,11 +33,11 @@ void hart_charge(struct hart *hart, u64 now)
 	vcpu->sched.charged = now;
 }
 
-bool hart_is_contended(const struct hart *hart)
+/* Somebody who is ready may want the hart, if it is no VM's own. */
+static bool is_wanted(const struct hart *hart)
 {
-	return !in_mask(&sched.dedicated, hart->index) &&
-	       (__atomic_load_n(&hart->ready_count, __ATOMIC_SEQ_CST) != 0 ||
-		(load_mask(&sched.stealable) & ~BIT(hart->index)) != 0);
+	return __atomic_load_n(&hart->ready_count, __ATOMIC_SEQ_CST) != 0 ||
+	       (load_mask(&sched.stealable) & ~BIT(hart->index)) != 0;
 }
 
 static void set_unsliced(struct hart *hart, bool unsliced)
@@ -65,19 +65,17 @@ static void set_slice(struct hart *hart, u64 now)
 {
 	struct pcpu *pcpu = hart->pcpu;
 	struct vcpu *vcpu = hart->running;
-	bool fair = !is_rt(vcpu);
+	bool fair = !is_rt(vcpu), shared = !in_mask(&sched.dedicated, hart->index);
 
 	pcpu->budget_end = UINT64_MAX;
 	if (!fair)
 		pcpu->budget_end = vcpu->sched.charged + vcpu->sched.budget_left;
 	else if (has_quota(vcpu))
 		pcpu->budget_end = vcpu->sched.charged + vcpu->sched.grant;
-	set_unsliced(hart, fair && !hart_is_contended(hart));
-	if (hart->unsliced && hart_is_contended(hart))
+	set_unsliced(hart, fair && !(shared && is_wanted(hart)));
+	if (hart->unsliced && shared && is_wanted(hart))
 		set_unsliced(hart, false);
-	pcpu->slice_end = fair && !hart->unsliced && !in_mask(&sched.dedicated, hart->index)
-				  ? now + slice_left(vcpu)
-				  : UINT64_MAX;
+	pcpu->slice_end = fair && !hart->unsliced ? now + slice_left(vcpu) : UINT64_MAX;
 }
 
 void hart_vacate(struct hart *hart, struct vcpu *vcpu, u64 now)
@@ -334,7 +332,7 @@ bool sched_tick(struct pcpu *pcpu)
 		min_u64(pcpu->budget_end, __atomic_load_n(&pcpu->next_wakeup, __ATOMIC_RELAXED)));
 
 	if (next > hw_time() && !__atomic_load_n(&hart->resched, __ATOMIC_RELAXED) &&
-	    !(hart->unsliced && hart_is_contended(hart)))
+	    !(hart->unsliced && !in_mask(&sched.dedicated, hart->index) && is_wanted(hart)))
 		return true;
 	return tick_slowly(hart, pcpu);
 }
