@@ -64,10 +64,11 @@ static NOINLINE struct heap_node *merge_both(struct heap *heap, struct heap_node
 		settle(tail);
 		COUNT_STEP(heap);
 	}
+	top.right->parent = NULL;
 	return top.right;
 }
 
-/* The result's parent is for the caller to set. */
+/* One alone stays as it is. */
 static struct heap_node *merge(struct heap *heap, struct heap_node *a, struct heap_node *b)
 {
 	if (a && b)
@@ -79,7 +80,6 @@ void heap_insert(struct heap *heap, struct heap_node *node, u64 key)
 {
 	*node = (struct heap_node){.key = key, .sequence = heap->sequence++, .rank = 1};
 	heap->root = merge(heap, heap->root, node);
-	heap->root->parent = NULL;
 	heap->count++;
 }
 
