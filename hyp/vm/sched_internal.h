@@ -141,7 +141,7 @@ u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival,
 u64 sched_claim_one(u64 wanted, unsigned preferred);
 static inline u64 sched_claim_idle(u64 wanted, unsigned preferred)
 {
-	return load_mask(&sched.idle) & wanted ? sched_claim_one(wanted, preferred) : 0;
+	return (load_mask(&sched.idle) & wanted) ? sched_claim_one(wanted, preferred) : 0;
 }
 /* Gives the lock back and interrupts those harts. */
 void hart_unlock(struct hart *hart, u64 interrupted);
