@@ -40,7 +40,8 @@ static bool settle(struct heap_node *node)
 }
 
 /* Down along the right paths of both, always on with the smaller node, and back up. */
-static struct heap_node *merge(struct heap *heap, struct heap_node *a, struct heap_node *b)
+static NOINLINE struct heap_node *merge_both(struct heap *heap, struct heap_node *a,
+					     struct heap_node *b)
 {
 	struct heap_node top = {0}, *tail = &top;
 
@@ -58,15 +59,21 @@ static struct heap_node *merge(struct heap *heap, struct heap_node *a, struct he
 		COUNT_STEP(heap);
 	}
 	tail->right = a ? a : b;
-	if (tail->right)
-		tail->right->parent = tail;
+	tail->right->parent = tail;
 	for (; tail != &top; tail = tail->parent) {
 		settle(tail);
 		COUNT_STEP(heap);
 	}
-	if (top.right)
-		top.right->parent = NULL;
+	top.right->parent = NULL;
 	return top.right;
+}
+
+/* One alone stays as it is. */
+static struct heap_node *merge(struct heap *heap, struct heap_node *a, struct heap_node *b)
+{
+	if (a && b)
+		return merge_both(heap, a, b);
+	return a ? a : b;
 }
 
 void heap_insert(struct heap *heap, struct heap_node *node, u64 key)

@@ -28,10 +28,11 @@ void sched_init(u64 slice)
 	unsigned count = hw_machine()->hart_count;
 
 	sched = (struct sched){.all = count == 64 ? ~0ULL : BIT(count) - 1};
+	sched.shared_count = count;
 	sched.slice = slice ? slice : max_u64(1, hw_machine()->timebase_hz * SCHED_SLICE_MS / 1000);
 	sched.shift = VIRTUAL_SLICE_BITS - (64 - (unsigned)__builtin_clzll(sched.slice));
 	for (unsigned i = 0; i < HW_HART_MAX; i++) {
-		harts[i] = (struct hart){.index = i, .idle_since = hw_time()};
+		harts[i] = (struct hart){.index = i, .pcpu = pcpu_get(i), .idle_since = hw_time()};
 		lock_init(&harts[i].lock, LOCK_SCHED);
 	}
 	sched_forget_admitted();
@@ -112,22 +113,19 @@ u64 sched_idle_time(unsigned hart)
 
 /* ---- Who is interrupted ---- */
 
-bool sched_claim_idle(u64 wanted, unsigned preferred, u64 *hart)
+u64 sched_claim_one(u64 wanted, unsigned preferred)
 {
-	for (;;) {
-		u64 idle = load_mask(&sched.idle) & wanted;
+	u64 idle;
 
-		if (!idle)
-			return false;
+	/* Lost to somebody else, it is gone from the mask: the next round has fewer. */
+	while ((idle = load_mask(&sched.idle) & wanted) != 0) {
 		unsigned index =
 			idle >> preferred & 1 ? preferred : (unsigned)__builtin_ctzll(idle);
 
-		/* Lost to somebody else, it is gone from the mask: the next round has fewer. */
-		if (clear_mask(&sched.idle, index)) {
-			*hart = BIT(index);
-			return true;
-		}
+		if (clear_mask(&sched.idle, index))
+			return BIT(index);
 	}
+	return 0;
 }
 
 static bool preempts(struct hart *hart, const struct vcpu *vcpu)
@@ -154,7 +152,7 @@ static bool displaces(const struct hart *hart)
 	return running && !is_rt(running) && (harts_of(running) & load_mask(&sched.idle)) != 0;
 }
 
-static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
+static u64 kick(struct hart *hart, const struct vcpu *vcpu, u64 now, bool soon)
 {
 	u64 found;
 	u64 wanted = is_rt(vcpu) ? BIT(hart->index) : harts_of(vcpu);
@@ -166,28 +164,41 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, bool soon)
 		return 0; /* a stranger: hart_unlock() sees to it that it goes elsewhere */
 	if (soon && hart->ready_count == 1)
 		return 0;
-	if (sched_claim_idle(wanted, hart->index, &found))
+	found = sched_claim_idle(wanted, hart->index);
+	if (found)
 		return found;
-	hart_charge(hart, hw_time());
 	found = load_mask(&sched.unsliced) & wanted;
 	if (preempts(hart, vcpu) || displaces(hart)) {
 		__atomic_store_n(&hart->resched, true, __ATOMIC_RELAXED);
 		found |= BIT(hart->index);
 	}
-	return soon ? found & ~BIT(hart->index) : found;
+	if (soon || ((found >> hart->index & 1) && hart->index == hw_hart_index() &&
+		     hart_goes_on(hart, now)))
+		found &= ~BIT(hart->index);
+	return found;
 }
 
-void hart_unlock(struct hart *hart, u64 interrupted)
+/* It has become a VM's own meanwhile: somebody else may have woken up there, or wait. */
+static NOINLINE void unlock_dedicated(struct hart *hart, u64 interrupted)
 {
-	/* It has become a VM's own meanwhile, and somebody else has woken up there, or waits. */
-	bool strangers =
-		in_mask(&sched.dedicated, hart->index) && (hart->ready_count || hart->timed.count);
+	bool strangers = hart->ready_count || hart->timed.count;
 
 	lock_release(&hart->lock);
 	if (interrupted)
 		hw_send_ipi(interrupted);
-	if (UNLIKELY(strangers))
+	if (strangers)
 		steal_evict(hart);
+}
+
+void hart_unlock(struct hart *hart, u64 interrupted)
+{
+	if (UNLIKELY(in_mask(&sched.dedicated, hart->index))) {
+		unlock_dedicated(hart, interrupted);
+		return;
+	}
+	lock_release(&hart->lock);
+	if (interrupted)
+		hw_send_ipi(interrupted);
 }
 
 /* ---- Becoming ready ---- */
@@ -199,7 +210,7 @@ u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival,
 		trace(TRACE_WAKE, vcpu, hart->index);
 	vcpu_set_state(vcpu, VCPU_READY, now);
 	queue_ready(hart, vcpu, arrival, now);
-	return kick(hart, vcpu, soon);
+	return kick(hart, vcpu, now, soon);
 }
 
 /* What ends the wait of a vCPU that has been put: an interrupt, pending and enabled in its sie

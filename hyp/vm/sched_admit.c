@@ -207,6 +207,13 @@ static u64 harts_for_work(void)
 	return open ? open : sched.all & -sched.all;
 }
 
+static void set_dedicated(u64 dedicated)
+{
+	__atomic_store_n(&sched.dedicated, dedicated, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&sched.shared_count, (u32)__builtin_popcountll(sched.all & ~dedicated),
+			 __ATOMIC_SEQ_CST);
+}
+
 static enum status admit_locked(struct vm *vm, const char **reason)
 {
 	const struct sched_limits *limits = &vm->limits;
@@ -221,7 +228,7 @@ static enum status admit_locked(struct vm *vm, const char **reason)
 			      "the real-time load would be more than 90% of a hart");
 	count_users(limits, 1);
 	if (limits->dedicated)
-		__atomic_fetch_or(&sched.dedicated, limits->harts, __ATOMIC_SEQ_CST);
+		set_dedicated(sched.dedicated | limits->harts);
 	/* What others write to the console is no business of a hart that is promised to somebody.
 	 */
 	hw_console_serve_on(harts_for_work());
@@ -258,7 +265,7 @@ void sched_release(struct vm *vm)
 	count_users(&vm->limits, (u32)-1);
 	give_up_rt(vm);
 	if (vm->limits.dedicated)
-		__atomic_fetch_and(&sched.dedicated, ~vm->limits.harts, __ATOMIC_SEQ_CST);
+		set_dedicated(sched.dedicated & ~vm->limits.harts);
 	hw_console_serve_on(harts_for_work());
 	lock_release(&book.lock);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
@@ -271,9 +278,7 @@ void sched_release(struct vm *vm)
 
 static bool may_be_wanted(u32 limited, u32 anywhere)
 {
-	u64 open = sched.all & ~load_mask(&sched.dedicated);
-
-	return limited != 0 || anywhere > (u32)__builtin_popcountll(open);
+	return limited != 0 || anywhere > __atomic_load_n(&sched.shared_count, __ATOMIC_RELAXED);
 }
 
 bool sched_trap_wfi(struct pcpu *pcpu)

@@ -33,8 +33,7 @@
 
 u64 fair_virtual(u64 ticks, u64 weight)
 {
-	/* A hart that had no reason to look for so long was nobody else's wish. */
-	return (min_u64(ticks, OFF_MAX * sched.slice) << sched.shift) / weight;
+	return (ticks << sched.shift) / weight;
 }
 
 u64 fair_ticks(u64 virtual_time, u64 weight)
@@ -59,24 +58,29 @@ static void publish(struct hart *hart)
 	__atomic_store_n(&hart->published_weight, hart->weight, __ATOMIC_RELAXED);
 }
 
-/* Only a heavy vCPU that comes to a light hart makes the dividend longer than a register. */
-static s64 divide(__int128 dividend, s64 divisor)
+/* Only a heavy vCPU that comes to a light hart makes the surplus longer than a register. */
+static NOINLINE void settle_long(struct hart *hart)
 {
-	if (LIKELY((s64)dividend == dividend))
-		return (s64)dividend / divisor;
-	return (s64)(dividend / divisor);
+	s64 step = (s64)(hart->surplus / (s64)hart->weight);
+
+	hart->virtual_now += (u64)step;
+	hart->surplus -= (__int128)step * (s64)hart->weight;
+	publish(hart);
 }
 
 /* virtual_now becomes the mean again. The quotient rounds to zero: what is left stays. */
 static void settle(struct hart *hart)
 {
-	if (hart->weight) {
-		s64 step = divide(hart->surplus, (s64)hart->weight);
+	s64 surplus = (s64)hart->surplus;
 
-		hart->virtual_now += (u64)step;
-		hart->surplus -= (__int128)step * (s64)hart->weight;
-	} else {
+	if (!hart->weight) {
 		hart->surplus = 0;
+	} else if (LIKELY(surplus == hart->surplus)) {
+		hart->virtual_now += (u64)(surplus / (s64)hart->weight);
+		hart->surplus = surplus % (s64)hart->weight;
+	} else {
+		settle_long(hart);
+		return;
 	}
 	publish(hart);
 }
@@ -87,34 +91,36 @@ static __int128 part_of(const struct hart *hart, const struct vcpu *vcpu)
 	return (__int128)(s64)(vcpu->sched.start - hart->virtual_now) * (s64)vcpu->sched.weight;
 }
 
-/* How far the other harts' times are ahead of this one's on the average, and the longest of their
- * slices and ours. False: no other hart has any. */
-static bool find_others(const struct hart *hart, s64 *ahead, u64 *unit)
+/* The other harts that have a time. */
+static u64 others_of(const struct hart *hart)
 {
-	u64 others = load_mask(&sched.loaded) & ~BIT(hart->index) & ~load_mask(&sched.dedicated);
+	return peek_mask(&sched.loaded) & ~BIT(hart->index) & ~peek_mask(&sched.dedicated);
+}
+
+/* How far these harts' times are ahead of this one's on the average, and the longest of their
+ * slices and ours. */
+static s64 find_ahead(const struct hart *hart, u64 others, u64 *unit)
+{
 	s64 count = __builtin_popcountll(others);
 	u64 now = hart->base + hart->virtual_now;
+	s64 ahead = 0;
 
-	*ahead = 0;
 	*unit = unit_of(hart->weight);
 	for (u64 rest = others; rest; rest &= rest - 1) {
 		const struct hart *other = hart_get((unsigned)__builtin_ctzll(rest));
 		u64 its_now = __atomic_load_n(&other->published_now, __ATOMIC_RELAXED);
 		u64 its_weight = __atomic_load_n(&other->published_weight, __ATOMIC_RELAXED);
 
-		*ahead += (s64)(its_now - now) / count;
+		ahead += (s64)(its_now - now) / count;
 		*unit = max_u64(*unit, unit_of(its_weight));
 	}
-	return count != 0;
+	return ahead;
 }
 
-void fair_adjust_scale(struct hart *hart)
+static NOINLINE void adjust_scale_to(struct hart *hart, u64 others)
 {
-	s64 ahead;
 	u64 unit;
-
-	if (!find_others(hart, &ahead, &unit))
-		return;
+	s64 ahead = find_ahead(hart, others, &unit);
 	bool behind = ahead > 0;
 	u64 off = behind ? (u64)ahead : 0 - (u64)ahead;
 
@@ -127,6 +133,14 @@ void fair_adjust_scale(struct hart *hart)
 	publish(hart);
 }
 
+void fair_adjust_scale(struct hart *hart)
+{
+	u64 others = others_of(hart);
+
+	if (others)
+		adjust_scale_to(hart, others);
+}
+
 /* The value, or what of the range is nearest to it. */
 static u64 clamp(u64 value, u64 least, u64 most)
 {
@@ -136,13 +150,12 @@ static u64 clamp(u64 value, u64 least, u64 most)
 }
 
 /* The hart is empty: there is no mean, and its time goes where the vCPU is. */
-static void join_empty(struct hart *hart, struct vcpu *vcpu, enum arrival arrival)
+static NOINLINE void join_empty(struct hart *hart, struct vcpu *vcpu, enum arrival arrival)
 {
-	u64 reference = hart->virtual_now, unit;
-	s64 ahead;
+	u64 reference = hart->virtual_now, others = others_of(hart), unit;
 
-	if (find_others(hart, &ahead, &unit))
-		reference += (u64)ahead;
+	if (others)
+		reference += (u64)find_ahead(hart, others, &unit);
 	if (arrival == ARRIVE_NEW)
 		vcpu->sched.start = reference;
 	else if (arrival == ARRIVE_WOKEN)
@@ -198,7 +211,8 @@ void fair_leave(struct hart *hart, struct vcpu *vcpu)
 
 void fair_charge(struct hart *hart, struct vcpu *vcpu, u64 ticks)
 {
-	u64 advance = fair_virtual(ticks, vcpu->sched.weight);
+	/* A hart that had no reason to look for longer was nobody else's wish. */
+	u64 advance = fair_virtual(min_u64(ticks, OFF_MAX * sched.slice), vcpu->sched.weight);
 
 	vcpu->sched.start += advance;
 	hart->surplus += (s64)(advance * vcpu->sched.weight);
@@ -215,7 +229,7 @@ void fair_renew(struct vcpu *vcpu)
  * time none stays there for long although it is eligible, and the work stays O(log n). */
 #define PROMOTE_MAX 2
 
-static void promote(struct hart *hart)
+static NOINLINE void promote(struct hart *hart)
 {
 	for (unsigned i = 0; i < PROMOTE_MAX; i++) {
 		struct vcpu *vcpu = vcpu_at(heap_first(&hart->pending));
@@ -230,7 +244,8 @@ static void promote(struct hart *hart)
 
 struct vcpu *fair_first(struct hart *hart)
 {
-	promote(hart);
+	if (heap_first(&hart->pending))
+		promote(hart);
 	struct vcpu *vcpu = vcpu_at(heap_first(&hart->eligible));
 
 	return vcpu ? vcpu : vcpu_at(heap_first(&hart->pending));

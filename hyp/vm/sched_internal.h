@@ -37,6 +37,7 @@ enum sched_queue {
 struct hart {
 	struct lock lock;
 	unsigned index;
+	struct pcpu *pcpu;
 	struct vcpu *running;
 	bool resched;  /* running has to be weighed against somebody new; read without the lock */
 	bool unsliced; /* running has no slice, and our bit in sched.unsliced is set */
@@ -63,6 +64,7 @@ struct sched {
 	u64 slice;	    /* in ticks */
 	unsigned shift;	    /* virtual time is ticks << shift / weight */
 	u64 dedicated;	    /* each belongs to one VM */
+	u32 shared_count;   /* of those that belong to none */
 	u64 realtime;	    /* have real-time vCPUs at home */
 	u64 idle;	    /* asleep, and claimed by whoever clears the bit */
 	u64 unsliced;	    /* run a fair vCPU without a slice */
@@ -92,14 +94,20 @@ static inline bool clear_mask(u64 *mask, unsigned hart)
 {
 	return __atomic_fetch_and(mask, ~BIT(hart), __ATOMIC_SEQ_CST) >> hart & 1;
 }
+/* Where nothing depends on the order. */
+static inline u64 peek_mask(const u64 *mask)
+{
+	return __atomic_load_n(mask, __ATOMIC_RELAXED);
+}
 static inline bool in_mask(const u64 *mask, unsigned hart)
 {
-	return __atomic_load_n(mask, __ATOMIC_RELAXED) >> hart & 1;
+	return peek_mask(mask) >> hart & 1;
 }
 
 static inline u64 harts_of(const struct vcpu *vcpu)
 {
-	return vcpu->sched.harts ? vcpu->sched.harts : sched.all & ~load_mask(&sched.dedicated);
+	/* Whoever acts on what was true a moment ago is put right by steal_evict(). */
+	return vcpu->sched.harts ? vcpu->sched.harts : sched.all & ~peek_mask(&sched.dedicated);
 }
 static inline bool is_rt(const struct vcpu *vcpu)
 {
@@ -128,9 +136,13 @@ void vcpu_set_state(struct vcpu *vcpu, enum vcpu_run_state state, u64 now);
  * calling hart is this one, and picks next. */
 u64 sched_make_ready(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now,
 		     bool soon);
-/* Claims one of the idle harts among those, the preferred one if it is idle: exactly one of several
- * callers gets it, and interrupts it. False: there is none left. */
-bool sched_claim_idle(u64 wanted, unsigned preferred, u64 *hart);
+/* Claims one of the idle harts among those, the preferred one if it is idle, and returns its bit:
+ * exactly one of several callers gets it, and interrupts it. 0: there is none left. */
+u64 sched_claim_one(u64 wanted, unsigned preferred);
+static inline u64 sched_claim_idle(u64 wanted, unsigned preferred)
+{
+	return (load_mask(&sched.idle) & wanted) ? sched_claim_one(wanted, preferred) : 0;
+}
 /* Gives the lock back and interrupts those harts. */
 void hart_unlock(struct hart *hart, u64 interrupted);
 /* Makes those ready whose time has come: returns the harts to interrupt. */
@@ -148,7 +160,7 @@ void queue_timed(struct hart *hart, struct vcpu *vcpu, u64 time);
 
 /* ---- sched_fair.c ---- */
 
-/* Virtual time that so many ticks are for the vCPU. */
+/* Virtual time that so many ticks, a few slices at most, are for the vCPU. */
 u64 fair_virtual(u64 ticks, u64 weight);
 u64 fair_ticks(u64 virtual_time, u64 weight);
 void fair_join(struct hart *hart, struct vcpu *vcpu, enum arrival arrival);
@@ -167,6 +179,8 @@ void fair_adjust_scale(struct hart *hart);
 
 /* ---- sched_steal.c: no lock held ---- */
 
+/* The harts that have something to take for this one; its lock may be held. */
+u64 steal_victims(const struct hart *hart);
 /* Takes a vCPU from the hart that is most behind, if there is one and it is behind enough. */
 bool steal_for_balance(struct hart *hart);
 /* Takes any vCPU that may run here. */
@@ -191,9 +205,9 @@ static inline bool has_quota(const struct vcpu *vcpu)
 	return vcpu->vm->pool.cap != 0;
 }
 void quota_init(struct vm *vm);
-/* Asks for ticks to run from now on, instead of what it may still have. False: none before
- * *retry. */
-bool quota_take(struct vcpu *vcpu, u64 now, u64 *retry);
+/* Asks for ticks to run from now on, instead of what it may still have. Returns 0, or a time before
+ * which there are none. */
+u64 quota_take(struct vcpu *vcpu, u64 now);
 /* It has run. */
 void quota_charge(struct vcpu *vcpu, u64 from, u64 now);
 /* It does not run any more. */
@@ -215,8 +229,9 @@ u64 sched_count_active(const struct vcpu *vcpu, s32 change);
 void hart_charge(struct hart *hart, u64 now);
 /* The hart gives up its running vCPU. */
 void hart_vacate(struct hart *hart, struct vcpu *vcpu, u64 now);
-/* True if somebody who is ready may want the hart. No lock needed. */
-bool hart_is_contended(const struct hart *hart);
+/* The calling hart is this one, charged up to now, and somebody new wants it: if the running vCPU
+ * goes on all the same, sets its slice. False: it is to leave, or there is none. */
+bool hart_goes_on(struct hart *hart, u64 now);
 /* sched_idle() in two: before it sleeps (false: there is something to do), and after. No lock. */
 bool hart_begin_idle(struct hart *hart);
 void hart_end_idle(struct hart *hart);

@@ -33,11 +33,11 @@ void hart_charge(struct hart *hart, u64 now)
 	vcpu->sched.charged = now;
 }
 
-bool hart_is_contended(const struct hart *hart)
+/* Somebody who is ready may want the hart, if it is no VM's own. */
+static bool is_wanted(const struct hart *hart)
 {
-	return !in_mask(&sched.dedicated, hart->index) &&
-	       (__atomic_load_n(&hart->ready_count, __ATOMIC_SEQ_CST) != 0 ||
-		(load_mask(&sched.stealable) & ~BIT(hart->index)) != 0);
+	return __atomic_load_n(&hart->ready_count, __ATOMIC_SEQ_CST) != 0 ||
+	       (load_mask(&sched.stealable) & ~BIT(hart->index)) != 0;
 }
 
 static void set_unsliced(struct hart *hart, bool unsliced)
@@ -63,26 +63,24 @@ static u64 slice_left(const struct vcpu *vcpu)
 /* If nobody is ready, that is said first and looked at again second (sched_queue.c). */
 static void set_slice(struct hart *hart, u64 now)
 {
-	struct pcpu *pcpu = pcpu_get(hart->index);
+	struct pcpu *pcpu = hart->pcpu;
 	struct vcpu *vcpu = hart->running;
-	bool fair = !is_rt(vcpu);
+	bool fair = !is_rt(vcpu), shared = !in_mask(&sched.dedicated, hart->index);
 
 	pcpu->budget_end = UINT64_MAX;
 	if (!fair)
 		pcpu->budget_end = vcpu->sched.charged + vcpu->sched.budget_left;
 	else if (has_quota(vcpu))
 		pcpu->budget_end = vcpu->sched.charged + vcpu->sched.grant;
-	set_unsliced(hart, fair && !hart_is_contended(hart));
-	if (hart->unsliced && hart_is_contended(hart))
+	set_unsliced(hart, fair && !(shared && is_wanted(hart)));
+	if (hart->unsliced && shared && is_wanted(hart))
 		set_unsliced(hart, false);
-	pcpu->slice_end = fair && !hart->unsliced && !in_mask(&sched.dedicated, hart->index)
-				  ? now + slice_left(vcpu)
-				  : UINT64_MAX;
+	pcpu->slice_end = fair && !hart->unsliced ? now + slice_left(vcpu) : UINT64_MAX;
 }
 
 void hart_vacate(struct hart *hart, struct vcpu *vcpu, u64 now)
 {
-	struct pcpu *pcpu = pcpu_get(hart->index);
+	struct pcpu *pcpu = hart->pcpu;
 
 	hart_charge(hart, now);
 	if (has_quota(vcpu))
@@ -110,14 +108,15 @@ static struct vcpu *take_next(struct hart *hart, u64 now)
 {
 	for (;;) {
 		struct vcpu *vcpu = vcpu_at(heap_first(&hart->rt));
-		u64 retry;
 
 		if (!vcpu)
 			vcpu = fair_first(hart);
 		if (!vcpu)
 			return NULL;
 		queue_take(hart, vcpu);
-		if (!has_quota(vcpu) || quota_take(vcpu, now, &retry))
+		u64 retry = has_quota(vcpu) ? quota_take(vcpu, now) : 0;
+
+		if (!retry)
 			return vcpu;
 		hold_back(hart, vcpu, retry);
 	}
@@ -146,12 +145,11 @@ static void note_idle(struct hart *hart, bool idle, u64 now)
 
 static u64 find_harts_for(const struct heap *heap, unsigned preferred)
 {
-	u64 found = 0, claimed;
+	u64 found = 0;
 
 	for (struct heap_node *node = heap_first(heap); node && load_mask(&sched.idle);
 	     node = heap_next(node))
-		if (sched_claim_idle(harts_of(vcpu_at(node)), preferred, &claimed))
-			found |= claimed;
+		found |= sched_claim_idle(harts_of(vcpu_at(node)), preferred);
 	return found;
 }
 
@@ -180,9 +178,8 @@ static void pass_on_claim(struct hart *hart)
 	}
 }
 
-static struct vcpu *pick_locked(struct hart *hart)
+static struct vcpu *pick_locked(struct hart *hart, u64 now)
 {
-	u64 now = hw_time();
 	struct vcpu *vcpu = take_next(hart, now);
 
 	note_idle(hart, vcpu == NULL, now);
@@ -201,20 +198,26 @@ static struct vcpu *pick_locked(struct hart *hart)
 struct vcpu *sched_pick(struct pcpu *pcpu)
 {
 	struct hart *hart = hart_of(pcpu);
+	bool stole = false;
 
 	lock_acquire(&hart->lock);
-	u64 harts = sched_wake_due(hart, hw_time(), true);
+	u64 now = hw_time();
+	u64 harts = sched_wake_due(hart, now, true);
 
 	if (!in_mask(&sched.dedicated, hart->index))
 		fair_adjust_scale(hart);
-	hart_unlock(hart, harts);
-	bool stole = __atomic_load_n(&hart->ready_count, __ATOMIC_RELAXED) ? steal_for_balance(hart)
-									   : steal_for_idle(hart);
+	if (steal_victims(hart)) {
+		bool is_busy = hart->ready_count != 0;
 
-	lock_acquire(&hart->lock);
-	struct vcpu *vcpu = pick_locked(hart);
+		hart_unlock(hart, harts);
+		stole = is_busy ? steal_for_balance(hart) : steal_for_idle(hart);
+		lock_acquire(&hart->lock);
+		now = hw_time();
+		harts = 0;
+	}
+	struct vcpu *vcpu = pick_locked(hart, now);
 
-	hart_unlock(hart, kick_left_over(hart));
+	hart_unlock(hart, harts | kick_left_over(hart));
 	if (UNLIKELY(hart->claimed)) {
 		hart->claimed = false;
 		if (vcpu && !stole)
@@ -240,14 +243,13 @@ static bool stays_first(struct hart *hart, struct vcpu *vcpu)
 static bool stays(struct hart *hart, struct vcpu *vcpu, u64 now, bool slice_over)
 {
 	const struct vcpu *first_rt = vcpu_at(heap_first(&hart->rt));
-	u64 retry;
 
 	if (is_rt(vcpu))
 		return rt_has_budget(vcpu, now) &&
 		       !(first_rt && first_rt->sched.period_end < vcpu->sched.period_end);
 	if (first_rt || !(harts_of(vcpu) >> hart->index & 1))
 		return false;
-	if (has_quota(vcpu) && vcpu->sched.grant == 0 && !quota_take(vcpu, now, &retry))
+	if (has_quota(vcpu) && vcpu->sched.grant == 0 && quota_take(vcpu, now) != 0)
 		return false;
 	if (!slice_over)
 		return true;
@@ -270,21 +272,30 @@ static void shorten_slice(struct hart *hart, struct pcpu *pcpu)
 	pcpu->slice_end = min_u64(pcpu->slice_end, hart->picked_at + least_run());
 }
 
-static bool go_on_locked(struct hart *hart, struct pcpu *pcpu, bool slice_over)
+/* Has been charged up to now. */
+static bool go_on_locked(struct hart *hart, struct pcpu *pcpu, u64 now, bool slice_over)
 {
 	struct vcpu *vcpu = hart->running;
-	u64 now = hw_time();
-
-	hart_charge(hart, now);
 	bool resched = hart->resched && !slice_over;
 
-	hart->resched = false;
 	if (!stays(hart, vcpu, now, slice_over))
 		return false;
+	hart->resched = false;
 	if (slice_over || pcpu->slice_end == UINT64_MAX || pcpu->budget_end <= now)
 		set_slice(hart, now);
 	if (resched)
 		shorten_slice(hart, pcpu);
+	return true;
+}
+
+bool hart_goes_on(struct hart *hart, u64 now)
+{
+	struct pcpu *pcpu = hart->pcpu;
+
+	if (!hart->running || is_slice_over(hart, pcpu, now) ||
+	    !go_on_locked(hart, pcpu, now, false))
+		return false;
+	pcpu_update_timer(pcpu);
 	return true;
 }
 
@@ -304,8 +315,11 @@ static NOINLINE bool tick_slowly(struct hart *hart, struct pcpu *pcpu)
 		steal_for_balance(hart);
 		lock_acquire(&hart->lock);
 	}
-	if (hart->running)
-		goes_on = go_on_locked(hart, pcpu, slice_over);
+	if (hart->running) {
+		now = hw_time();
+		hart_charge(hart, now);
+		goes_on = go_on_locked(hart, pcpu, now, slice_over);
+	}
 	hart_unlock(hart, harts & ~BIT(hart->index));
 	return goes_on;
 }
@@ -318,7 +332,7 @@ bool sched_tick(struct pcpu *pcpu)
 		min_u64(pcpu->budget_end, __atomic_load_n(&pcpu->next_wakeup, __ATOMIC_RELAXED)));
 
 	if (next > hw_time() && !__atomic_load_n(&hart->resched, __ATOMIC_RELAXED) &&
-	    !(hart->unsliced && hart_is_contended(hart)))
+	    !(hart->unsliced && !in_mask(&sched.dedicated, hart->index) && is_wanted(hart)))
 		return true;
 	return tick_slowly(hart, pcpu);
 }
@@ -344,13 +358,13 @@ bool hart_begin_idle(struct hart *hart)
 	set_mask(&sched.idle, hart->index);
 	if (__atomic_load_n(&hart->ready_count, __ATOMIC_SEQ_CST) || steal_for_idle(hart))
 		return false;
-	pcpu_update_timer(pcpu_get(hart->index));
+	pcpu_update_timer(hart->pcpu);
 	return true;
 }
 
 void hart_end_idle(struct hart *hart)
 {
-	struct pcpu *pcpu = pcpu_get(hart->index);
+	struct pcpu *pcpu = hart->pcpu;
 
 	hart->claimed = !clear_mask(&sched.idle, hart->index);
 	pcpu->timer_set = PCPU_TIMER_UNKNOWN;

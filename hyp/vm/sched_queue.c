@@ -36,7 +36,7 @@ static void count_out(struct hart *hart, struct vcpu *vcpu)
 	__atomic_store_n(&hart->ready_count, hart->ready_count - 1, __ATOMIC_SEQ_CST);
 }
 
-static void insert_rt(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now)
+static NOINLINE void insert_rt(struct hart *hart, struct vcpu *vcpu, enum arrival arrival, u64 now)
 {
 	if (arrival == ARRIVE_NEW)
 		vcpu->sched.period_end = now; /* over: a period begins */
@@ -81,7 +81,7 @@ static void set_next_wakeup(struct hart *hart)
 {
 	struct heap_node *first = heap_first(&hart->timed);
 
-	__atomic_store_n(&pcpu_get(hart->index)->next_wakeup, first ? first->key : UINT64_MAX,
+	__atomic_store_n(&hart->pcpu->next_wakeup, first ? first->key : UINT64_MAX,
 			 __ATOMIC_RELAXED);
 }
 

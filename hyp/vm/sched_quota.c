@@ -80,9 +80,10 @@ static u64 find_time_locked(struct sched_pool *pool, u64 wanted)
 	return pool->granted ? min_u64(time, (pool->newest + 4) * pool->bucket_length) : time;
 }
 
-bool quota_take(struct vcpu *vcpu, u64 now, u64 *retry)
+u64 quota_take(struct vcpu *vcpu, u64 now)
 {
 	struct sched_pool *pool = &vcpu->vm->pool;
+	u64 retry = 0;
 
 	lock_acquire(&pool->lock);
 	/* Another hart may have been here with a later time. */
@@ -97,12 +98,12 @@ bool quota_take(struct vcpu *vcpu, u64 now, u64 *retry)
 	pool->granted += vcpu->sched.grant;
 	if (!grant)
 		/* Those who wait already come first. */
-		*retry = find_time_locked(pool, min_u64(pool->cap, (pool->throttled + 1) * least));
+		retry = find_time_locked(pool, min_u64(pool->cap, (pool->throttled + 1) * least));
 	lock_release(&pool->lock);
-	return grant != 0;
+	return retry;
 }
 
-void quota_charge(struct vcpu *vcpu, u64 from, u64 now)
+NOINLINE void quota_charge(struct vcpu *vcpu, u64 from, u64 now)
 {
 	struct sched_pool *pool = &vcpu->vm->pool;
 	u64 window = pool->bucket_length * SCHED_POOL_BUCKETS;

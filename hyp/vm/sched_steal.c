@@ -98,7 +98,7 @@ static struct hart *most_behind(const struct hart *hart, u64 victims)
 	return found;
 }
 
-static u64 victims_of(const struct hart *hart)
+u64 steal_victims(const struct hart *hart)
 {
 	return in_mask(&sched.dedicated, hart->index)
 		       ? 0
@@ -116,7 +116,7 @@ static bool is_far_behind(const struct hart *victim, const struct hart *hart)
 
 bool steal_for_balance(struct hart *hart)
 {
-	u64 victims = victims_of(hart);
+	u64 victims = steal_victims(hart);
 	struct hart *victim = victims ? most_behind(hart, victims) : NULL;
 
 	if (!victim || !__atomic_load_n(&hart->published_weight, __ATOMIC_RELAXED) ||
@@ -130,7 +130,7 @@ bool steal_for_balance(struct hart *hart)
 bool steal_for_idle(struct hart *hart)
 {
 	/* Each victim once; one that gets somebody meanwhile wakes an idle hart by itself. */
-	for (u64 victims = victims_of(hart); victims;) {
+	for (u64 victims = steal_victims(hart); victims;) {
 		struct hart *victim = most_behind(hart, victims);
 		struct vcpu *vcpu = take_from(victim, hart, UINT64_MAX);
 

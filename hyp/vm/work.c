@@ -109,21 +109,27 @@ static void hand_over(void)
 	hw_send_ipi(BIT(hart));
 }
 
-static void set_timer(struct pcpu *pcpu)
+static NOINLINE void set_timer_for(struct pcpu *pcpu, u64 time)
 {
-	u64 time = __atomic_load_n(&earliest, __ATOMIC_SEQ_CST);
-
-	pcpu->next_work = UINT64_MAX;
 	/* A real-time vCPU has its hart by right, but not for long: there is a look when it goes.
 	 */
 	if (pcpu->current && pcpu->current->vm->limits.rt_period)
 		return;
-	if (time == UINT64_MAX || __atomic_load_n(&keeper, __ATOMIC_SEQ_CST) != pcpu->index)
+	if (__atomic_load_n(&keeper, __ATOMIC_SEQ_CST) != pcpu->index)
 		return;
 	if (sched_may_work(pcpu->index))
 		pcpu->next_work = max_u64(time, pcpu->work_pause);
 	else
 		hand_over();
+}
+
+static void set_timer(struct pcpu *pcpu)
+{
+	u64 time = __atomic_load_n(&earliest, __ATOMIC_SEQ_CST);
+
+	pcpu->next_work = UINT64_MAX;
+	if (UNLIKELY(time != UINT64_MAX))
+		set_timer_for(pcpu, time);
 }
 
 bool work_do(struct pcpu *pcpu, bool after_vcpu)

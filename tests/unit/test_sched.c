@@ -197,6 +197,42 @@ static void a_slice_begins_when_somebody_becomes_ready(void **state)
 	assert_false(sched_tick(pcpu_this()));
 }
 
+/* vCPU 1 runs since 500, vCPU 0 waits, and hart 0, the only one, wakes it at that time. */
+static void wake_on_own_hart(u64 time)
+{
+	start(1, 2);
+	make_ready(2);
+	pick(0);
+	wait_until(0, UINT64_MAX);
+	fake_set_time(500);
+	assert_ptr_equal(pick(0), vcpus[1]);
+	pcpu_update_timer(pcpu_this());
+	assert_int_equal(fake_timer(0), UINT64_MAX);
+	fake_set_time(time);
+	vcpus[0]->irq_posted = HVIP_VSSIP;
+	sched_wake(vcpus[0]);
+}
+
+static void a_hart_that_makes_somebody_ready_sets_its_slice_and_does_not_interrupt_itself(
+	void **state)
+{
+	(void)state;
+	wake_on_own_hart(501);
+	assert_int_equal(fake_pending_ipis(), 0);
+	/* The request of who wakes up is due first, after a reasonable turn of who runs. */
+	assert_int_equal(fake_timer(0), 500 + SLICE / 8);
+	fake_set_time(500 + SLICE / 8);
+	assert_false(sched_tick(pcpu_this()));
+}
+
+static void a_hart_that_makes_somebody_ready_who_is_to_run_now_interrupts_itself(void **state)
+{
+	(void)state;
+	wake_on_own_hart(500 + SLICE);
+	assert_int_equal(fake_pending_ipis(), BIT(0));
+	assert_false(sched_tick(pcpu_this()));
+}
+
 static void an_idle_hart_is_woken_for_a_ready_vcpu(void **state)
 {
 	(void)state;
@@ -590,6 +626,10 @@ int main(void)
 		cmocka_unit_test(with_others_ready_a_slice_ends),
 		cmocka_unit_test(a_slice_is_given_up_when_nobody_waits_for_it),
 		cmocka_unit_test(a_slice_begins_when_somebody_becomes_ready),
+		cmocka_unit_test(
+			a_hart_that_makes_somebody_ready_sets_its_slice_and_does_not_interrupt_itself),
+		cmocka_unit_test(
+			a_hart_that_makes_somebody_ready_who_is_to_run_now_interrupts_itself),
 		cmocka_unit_test(an_idle_hart_is_woken_for_a_ready_vcpu),
 		cmocka_unit_test(the_hart_it_ran_on_last_is_preferred),
 		cmocka_unit_test(each_ready_vcpu_wakes_a_hart_of_its_own),

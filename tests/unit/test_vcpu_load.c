@@ -456,11 +456,11 @@ static void wfi_traps_only_while_there_are_more_vcpus_than_harts(void **state)
 	guest_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, 0);
 	guest_put(a);
-	sched.all = 1; /* as if there were one */
+	sched.shared_count = 1; /* as if two were other VMs' own */
 	guest_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, HSTATUS_VTW);
 	guest_put(a);
-	sched.all = 3;
+	sched.shared_count = 2;
 	guest_load(a);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_VTW, 0);
 	assert_int_equal(hw_read_hstatus() & HSTATUS_SPV, HSTATUS_SPV);
