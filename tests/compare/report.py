@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Puts both sides of the comparison beside each other: reads DIR/compare/vtx.json, riscv.json and what there is of
-riscv-LABEL.json, and DIR/policies.json if `make bench-policies` was run; prints tables of 80 columns (report.txt has
-all of them) and writes report.html, one file that needs no other.
+riscv-LABEL.json and boots.json; prints tables of 80 columns (report.txt has all of them) and writes report.html, one
+file that needs no other.
 
 Each number comes from those files; what is written by hand is in mapping.toml (which functions and CSRs do what, and
-how the designs differ) and published.toml (what others measured). The last line is `ok` or `failed`.
+how the designs differ), published.toml (what others measured) and the words of summary.py. The last line is `ok` or
+`failed`.
 """
 
 import argparse
@@ -24,17 +25,27 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 import charts  # noqa: E402
+import parts  # noqa: E402
+import summary  # noqa: E402
 import tables  # noqa: E402
 
 WIDTH = 80
 STYLE = """
-body { font: 15px/1.5 sans-serif; max-width: 62em; margin: 2em auto; padding: 0 1em; color: #111; background: #fff }
-table { border-collapse: collapse; margin: 1em 0; font-size: 13px }
-th, td { border: 1px solid #888; padding: 2px 7px; text-align: right; vertical-align: top }
-th { background: #eee } td.text, th.text { text-align: left } td:first-child { white-space: pre-wrap }
-caption { text-align: left; font-weight: bold; padding: 4px 0 } p.note { font-size: 13px; margin: 2px 0 }
-svg { max-width: 100%; height: auto } .theirs { border-left: 6px double #000; padding-left: 1em }
-"""
+:root { color-scheme: light dark; --ink: #111; --paper: #fff; --faint: #bbb; --head: #eee }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --paper: #161616; --faint: #555; --head: #2a2a2a } }
+@media print {
+  :root { color-scheme: light; --ink: #000; --paper: #fff; --faint: #999; --head: #fff }
+  body { max-width: none; margin: 0 } table, svg { break-inside: avoid } h2 { break-after: avoid }
+}
+body { font: 15px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: var(--ink);
+  background: var(--paper) }
+a { color: inherit } .wide { overflow-x: auto }
+table { border-collapse: collapse; margin: 1.5em 0 .5em; font-size: 13px; font-variant-numeric: tabular-nums }
+th, td { border: 1px solid var(--faint); padding: 2px 7px; text-align: right; vertical-align: top }
+th { background: var(--head) } th[scope=colgroup] { text-align: center } .text { text-align: left } tbody th { font-weight: normal; white-space: pre-wrap }
+caption { text-align: left; font-weight: bold; padding: 4px 0 } p.note { font-size: 13px; margin: 2px 0; max-width: 62em }
+.theirs { border-left: 6px double var(--ink); padding-left: 1em; margin-top: 3em }
+""" + charts.STYLE
 
 
 THEIRS = "Nothing below was measured by us, and none of it can be set against a count above."
@@ -61,26 +72,34 @@ def symbols_of(elf, nm):
     return {line.split()[-1].split(".")[0] for line in lines}
 
 
-def is_defined(text, function, assembly):
+def body_of(text, function, assembly):
+    """A function's definition to its end, None if there is none. Assembly code is taken whole: it has macros."""
     if assembly:
-        return re.search(rf"^{function}:", text, re.M) is not None
-    # A definition has its body after its arguments.
-    return re.search(rf"^[a-z][\w \*]*\b{function}\([^;{{]*\)\s*\{{", text, re.M) is not None
+        return text if re.search(rf"^{function}:", text, re.M) else None
+    # A definition has its body after its arguments, and ends with a brace in the first column.
+    match = re.search(rf"^[a-z][\w \*]*\b{function}\([^;{{]*\)\s*\{{.*?^\}}", text, re.M | re.S)
+    return match and match[0]
 
 
 def check_mapping(mapping, csrs, symbols):
-    """{"file:function": "" or " (inlined)"}; fails for what is not so."""
+    """{"file:function": "" or ", inlined"}; fails for what is not so."""
     where = {}
     for area in mapping["area"]:
-        for csr in area["csrs"]:
-            if csr not in csrs:
-                raise Failure(f"mapping.toml: no CSR is called {csr}")
+        bodies = ""
         for word in area["functions"]:
             file, function = word.split(":")
             path = TOP / file
-            if not path.exists() or not is_defined(path.read_text(encoding="utf-8"), function, file.endswith(".S")):
+            body = path.exists() and body_of(path.read_text(encoding="utf-8"), function, file.endswith(".S"))
+            if not body:
                 raise Failure(f"mapping.toml: {file} does not define {function}")
-            where[word] = "" if function in symbols else " (inlined)"
+            bodies += body
+            where[word] = "" if function in symbols else ", inlined"
+        for csr in area["csrs"]:
+            if csr not in csrs:
+                raise Failure(f"mapping.toml: no CSR is called {csr}")
+            # As an operand, or in the name of an accessor: csrw, hw_write_vsie(), vs_set_hvip().
+            if not re.search(rf"(?:\b|_(?:read|write|set|clear)_){csr}\b", bodies):
+                raise Failure(f"mapping.toml: no function of the {area['name'].lower()} handles {csr}")
     return where
 
 
@@ -91,12 +110,24 @@ def wrap(words, indent=""):
     return textwrap.wrap(words, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False)
 
 
+def sides_as_text(table, widths):
+    """Words over the columns that belong together."""
+    if not table.sides:
+        return []
+    line, first = "", 0
+    for words, many in table.sides:
+        wide = sum(widths[first:first + many]) + many - 1
+        line += (f" {words} ".center(wide, "-") if words else " " * wide) + " "
+        first += many
+    return [line.rstrip()]
+
+
 def rows_as_text(table):
     columns = list(zip(table.heads, *table.rows))
     widths = [max(len(cell) for cell in column) for column in columns]
     if sum(widths) + len(widths) - 1 > WIDTH:
         raise Failure(f"{table.name} has {sum(widths) + len(widths) - 1} columns")
-    lines = []
+    lines = sides_as_text(table, widths)
     for row in [table.heads, *table.rows]:
         cells = [cell.ljust(width) if index in table.texts else cell.rjust(width)
                  for index, (cell, width) in enumerate(zip(row, widths))]
@@ -123,78 +154,103 @@ def as_text(table):
 
 
 def as_html(table):
-    def row(cells, tag):
-        return "<tr>" + "".join(
-            f'<{tag}{" class=" + chr(34) + "text" + chr(34) if index in table.texts else ""}>{escape(cell)}</{tag}>'
-            for index, cell in enumerate(cells)) + "</tr>"
+    def cell(words, index, head=""):
+        tag = "th" if head else "td"
+        kind = ' class="text"' if index in table.texts else ""
+        return f"<{tag}{kind}{head}>{escape(words)}</{tag}>"
 
-    body = "".join(row(cells, "td") for cells in table.rows)
+    def row(cells, head=""):
+        first = head or ' scope="row"'
+        return "<tr>" + cell(cells[0], 0, first) + "".join(
+            cell(words, index, head) for index, words in enumerate(cells[1:], 1)) + "</tr>"
+
+    sides = "".join(f'<th colspan="{many}" scope="colgroup">{escape(words)}</th>' if words else f'<td colspan="{many}"></td>'
+                    for words, many in table.sides)
+    body = "".join(row(cells) for cells in table.rows)
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
-    return (f'<table id="{table.name}"><caption>{escape(table.title)}</caption><thead>{row(table.heads, "th")}</thead>'
-            f"<tbody>{body}</tbody></table>{notes}")
+    head = " scope=" + chr(34) + "col" + chr(34)
+    return (f'<div class="wide"><table id="{table.name}"><caption>{escape(table.title)}</caption>'
+            f"<thead>{f'<tr>{sides}</tr>' if sides else ''}{row(table.heads, head)}</thead>"
+            f"<tbody>{body}</tbody></table></div>{notes}")
 
 
 def chart_instructions(data, vtx):
     rows = []
     for title, one, two in tables.pairs(data, vtx):
-        rows.append((title.strip(), [one and one["hypervisor"], one and one["firmware"] and one["instructions"],
-                                     two and two["instructions"]]))
-    return charts.dots("Instructions for one operation, logarithmic",
-                       [("Hartwood", "circle"), ("Hartwood and firmware", "triangle"), ("VT-x", "square")], rows)
+        rows.append((title, [one and one["hypervisor"], one["instructions"] if one and one["firmware"] else None,
+                             two and two["instructions"]]))
+    series = [("Hartwood", "circle"), ("with its firmware", "triangle"), ("VT-x side", "square")]
+    if not vtx:
+        series, rows = series[:2], [(title, found[:2]) for title, found in rows]
+    return charts.dots("Instructions for one operation", "instructions, logarithmic", series, rows)
 
 
-def bars_by_size(title, series, groups):
+def bars_by_size(title, unit, series, groups):
     """Two charts, so that what is small can be seen beside what is large. groups: rows that stay together."""
     def size(rows):
         return max(sum(values) for _, values in rows)
 
-    largest = max(map(size, groups))
-    small = [row for rows in groups if size(rows) * 5 <= largest for row in rows]
-    large = [row for rows in groups if size(rows) * 5 > largest for row in rows]
-    return "".join(charts.bars(f"{title}: {which}", series, rows)
-                   for which, rows in (("where they are few", small), ("where they are many", large)) if rows)
+    groups = [rows for rows in groups if size(rows) > 0]
+    limit = max(map(size, groups), default=0) / 8
+    return "".join(charts.bars(f"{title}: {which} operations", unit, series, [row for rows in found for row in rows])
+                   for which, found in (("short", [rows for rows in groups if size(rows) <= limit]),
+                                        ("long", [rows for rows in groups if size(rows) > limit])) if found)
 
 
-def chart_parts(data):
-    rows = []
-    for title, name, _ in tables.PAIRS:
-        op = tables.ours(data, name)
-        if op and op["hypervisor"] and name not in ("page_alone", "page_2m"):
-            rows.append([(title.strip(), list(tables.parts_of(op).values()))])
-    names = [f"{name}: {tables.PART_TEXT[name]}" for name in tables.PART_NAMES]
-    return bars_by_size("Hartwood's instructions by part", list(zip(names, charts.PATTERNS)), rows)
+# Of parts.NAMES: what is one pattern in the chart.
+CHART_PARTS = [("entry and exit", ["entry"], "solid"), ("a vCPU's other state", ["state", "FP"], "rising"),
+               ("handling", ["serve"], "dots"), ("memory", ["memory"], "level"),
+               ("timers, interrupts, signals", ["events"], "grid"), ("scheduler or queue", ["sched"], "blank"),
+               ("making, library", ["make", "rest"], "falling")]
+
+
+def chart_parts(data, vtx):
+    groups = []
+    for title, one, two in tables.pairs(data, vtx):
+        rows = []
+        for label, op, of in ((f"{title}: RISC-V", one, parts.of_ours), ("VT-x", two, parts.of_theirs)):
+            if op and not op.get("without_zeroing"):
+                found = of(op)
+                rows.append((label, [sum(found[name] for name in names) for _, names, _ in CHART_PARTS]))
+        if len(rows) == 2 or rows and not vtx:
+            groups.append(rows)
+    return bars_by_size("What instructions were for", "instructions",
+                        [(name, pattern) for name, _, pattern in CHART_PARTS], groups)
 
 
 def chart_bytes(data, vtx):
-    rows = []
+    groups = []
     for title, one, two in tables.pairs(data, vtx):
         if one and one.get("without_zeroing") or not one or not two or one["hypervisor"] == 0:
             continue
         reads, writes, loaded, stored = tables.software_of(one)
         mine = [tables.hardware_of(one)[3], 8 * (reads + writes), loaded + stored]
         traced = two["traced"]
-        reads, writes, loaded, stored = tables.software_of_vtx(two)
+        _, _, loaded, stored = tables.software_of_vtx(two)
         fields = (traced["vmread_bytes"] + traced["vmwrite_bytes"]) / traced["rounds"]
-        rows.append([(f"{title.strip()}: RISC-V", mine),
-                     ("VT-x", [tables.hardware_of_vtx(two)[3], fields, loaded + stored])])
-    return bars_by_size("Bytes moved by one operation", [
-        ("by hardware", "solid"), ("CSR accesses, VMREAD and VMWRITE", "rising"), ("loads and stores", "blank")], rows)
+        groups.append([(f"{title}: RISC-V", mine),
+                       ("VT-x", [tables.hardware_of_vtx(two)[3], fields, loaded + stored])])
+    return bars_by_size("Bytes moved by one operation", "bytes", [
+        ("by hardware", "solid"), ("by CSR accesses, VMREAD and VMWRITE", "rising"),
+        ("by loads and stores", "blank")], groups) if groups else ""
 
 
 def chart_policies(data, others):
-    series = [("as it is", "circle"), *zip(others, ("square", "triangle"))]
+    series = [("lazy", "circle"), *zip(others, ("square", "triangle", "cross"))]
     rows = []
-    for title, name, _ in tables.PAIRS:
+    for title, name, *_ in tables.PAIRS:
         op = tables.ours(data, name)
         if op and op["instructions"] and not op.get("without_zeroing"):
-            found = [tables.ours(other, name) for other in list(others.values())[:2]]
-            rows.append((title.strip(), [op["instructions"], *(one and one["instructions"] for one in found)]))
-    return charts.dots("Instructions by policy, logarithmic", series, rows)
+            found = [tables.ours(other, name) for other in list(others.values())[:3]]
+            rows.append((title, [op["instructions"], *(one and one["instructions"] for one in found)]))
+    return charts.dots("Instructions for one operation by policy", "instructions, logarithmic", series, rows)
 
 
-def document(parts):
-    html = ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/><title>Hartwood beside VT-x</title>'
-            f"<style>{STYLE}</style></head><body>{charts.patterns()}" + "\n".join(parts) + "</body></html>\n")
+def document(found):
+    html = ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
+            '<meta name="viewport" content="width=device-width, initial-scale=1"/><title>Hartwood beside VT-x</title>'
+            f"<style>{STYLE}</style></head><body>{charts.patterns()}<main>" + "\n".join(found)
+            + "</main></body></html>\n")
     check_document(html)
     return html
 
@@ -204,7 +260,7 @@ def check_document(html):
     root = xml.etree.ElementTree.fromstring(html)
     for element in root.iter():
         if element.tag in ("script", "link", "img", "iframe", "object") or \
-                {"src", "href"} & set(element.attrib):
+                "src" in element.attrib or not element.get("href", "#").startswith("#"):
             raise Failure(f"report.html refers to something outside: {element.tag}")
     for match in re.findall(r"url\(([^)]*)\)|@import", html):
         if not match.startswith("#"):
@@ -225,60 +281,71 @@ def provenance(data, vtx):
     return lines
 
 
-def make_tables(data, vtx, others, mapping, where, policies):
-    found = [tables.instructions(data, vtx), tables.software(data, vtx), tables.hardware(data, vtx),
-             tables.parts(data)]
+def make_tables(data, vtx, others, mapping, where, boots):
+    found = [tables.instructions(data, vtx), tables.by_part(data, vtx), tables.world_switch(data, vtx),
+             tables.software(data, vtx), tables.hardware(data, vtx)]
     if others:
         found.append(tables.policies(data, others))
-    if policies and "boot" in policies.get("lazy", {}):
-        found.append(tables.boots(policies))
-    if vtx:
-        found.append(tables.vtx_functions(vtx))
-    found += [tables.state(data), tables.mapping(mapping, where), tables.differences(mapping)]
+    if boots:
+        found.append(tables.boots(boots))
+    found += [tables.places(data, vtx), tables.state(data), tables.mapping(mapping, where), tables.differences(mapping)]
     return {table.name: table for table in found}
 
 
 # Longer than a screen, or no numbers of ours: in the files alone.
-NOT_PRINTED = {"state", "mapping", "differences", "published"}
+NOT_PRINTED = {"state", "places", "mapping", "differences", "published"}
 
 
-def html_parts(data, vtx, others, found, theirs, limits):
-    def section(title, *parts):
-        return f"<h2>{escape(title)}</h2>" + "".join(parts)
-
+def sections(data, vtx, others, found, theirs, words):
+    """(title, HTML) of each."""
     html = {name: as_html(table) for name, table in found.items()}
-    parts = ["<h1>A hypervisor without a VMCS beside one with</h1>",
-             "".join(f"<p>{escape(line)}</p>" for line in provenance(data, vtx)),
-             section("What the numbers are not",
-                     "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in limits) + "</ul>"),
-             section("Instructions", chart_instructions(data, vtx), html["instructions"]),
-             section("Where Hartwood's go", chart_parts(data), html["parts"]),
-             section("State moved", chart_bytes(data, vtx), html["software"], html["hardware"], html["state"])]
+
+    def listed(lines):
+        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+    yield "In short", listed(words["sentences"]) + "".join(f"<p>{escape(line)}</p>" for line in provenance(data, vtx))
+    yield "What these numbers are not", listed(words["limits"])
+    yield "Instructions for one operation", chart_instructions(data, vtx) + html["instructions"]
+    yield ("What the instructions were for", chart_parts(data, vtx) + html["parts"] + html["world-switch"]
+           + html["places"])
+    yield "State moved, and who moves it", chart_bytes(data, vtx) + html["software"] + html["hardware"] + html["state"]
     if others:
-        parts.append(section("As if there were a VMCS", chart_policies(data, others), html["policies"],
-                             html.get("boots", "")))
-    if vtx:
-        parts.append(section("Where the VT-x side's go", html["vtx-functions"]))
-    parts += [section("What stands for the VMCS", html["mapping"]), section("Easy and hard", html["differences"]),
-              '<div class="theirs">' + section("Measured by others", f"<p>{THEIRS}</p>", as_html(theirs)) + "</div>"]
-    return parts
+        yield "What laziness saves", chart_policies(data, others) + html["policies"] + html.get("boots", "")
+    yield "What stands for the VMCS", html["mapping"]
+    yield "Easy and hard", html["differences"]
+    yield "Measured by others", f'<div class="theirs"><p>{THEIRS}</p>{as_html(theirs)}</div>'
 
 
-def report(directory, elf, nm, data, vtx, others, policies=None):
+def page(data, vtx, others, found, theirs, words):
+    whole = list(sections(data, vtx, others, found, theirs, words))
+    contents = "".join(f'<li><a href="#section{index}">{escape(title)}</a></li>' for index, (title, _) in enumerate(whole))
+    return document(["<h1>Hartwood beside VT-x</h1><p>What a switch between two worlds costs with a VMCS and without one, "
+                     "counted on both machines for the same operations.</p>", f"<nav><ol>{contents}</ol></nav>",
+                     *(f'<section><h2 id="section{index}">{escape(title)}</h2>{body}</section>'
+                       for index, (title, body) in enumerate(whole))])
+
+
+def titled(title, lines):
+    """A list as text."""
+    body = "\n".join("\n".join(textwrap.wrap(line, WIDTH, initial_indent="- ", subsequent_indent="  ",
+                                             break_long_words=False)) for line in lines)
+    return f"{title}\n{'-' * len(title)}\n{body}\n"
+
+
+def report(directory, elf, nm, data, vtx, others, boots=None):
+    """Writes report.html and report.txt; gives what of it is printed."""
     mapping = load_toml("mapping.toml")
     where = check_mapping(mapping, load_toml("riscv.toml")["csrs"], symbols_of(elf, nm))
-    found = make_tables(data, vtx, others, mapping, where, policies)
+    found = make_tables(data, vtx, others, mapping, where, boots)
     theirs = tables.published(load_toml("published.toml"))
-    limits = mapping["limits"]
-    html = document(html_parts(data, vtx, others, found, theirs, limits))
-    (directory / "report.html").write_text(html, encoding="utf-8")
-    ends = "\n".join(line for limit in limits for line in wrap(f"- {limit}"))
-    head = "\n".join(line for line_ in provenance(data, vtx) for line in wrap(line_))
-    whole = [head + "\n", *(as_text(table) for table in [*found.values(), theirs]), "Limits\n------\n" + ends + "\n"]
+    words = {"limits": mapping["limits"], "sentences": summary.sentences(data, vtx, others, boots)}
+    (directory / "report.html").write_text(page(data, vtx, others, found, theirs, words), encoding="utf-8")
+    head = ["\n".join(line for line_ in provenance(data, vtx) for line in wrap(line_)) + "\n",
+            titled("In short", words["sentences"])]
+    end = titled("What these numbers are not", words["limits"])
+    whole = [*head, end, *(as_text(table) for table in [*found.values(), theirs])]
     (directory / "report.txt").write_text("\n".join(whole), encoding="utf-8")
-    shown = [head + "\n", *(as_text(table) for name, table in found.items() if name not in NOT_PRINTED),
-             "Limits\n------\n" + ends + "\n"]
-    return "\n".join(shown)
+    return "\n".join([*head, *(as_text(table) for name, table in found.items() if name not in NOT_PRINTED), end])
 
 
 def read_others(directory):
@@ -300,7 +367,7 @@ def main():
             raise Failure(f"there is no {directory}/riscv.json")
         elf = pathlib.Path(os.environ.get("OUT") or args.build) / "hartwood.elf"
         print(report(directory, elf, nm, data, load_json(directory / "vtx.json"), read_others(directory),
-                     load_json(pathlib.Path(args.build) / "policies.json")))
+                     load_json(directory / "boots.json")))
     except (Failure, OSError, subprocess.CalledProcessError, xml.etree.ElementTree.ParseError) as error:
         print(f"failed: {error}")
         return 1

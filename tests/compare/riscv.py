@@ -10,6 +10,7 @@ last line is `ok` or `failed`.
 """
 
 import argparse
+import bisect
 import collections
 import json
 import os
@@ -146,6 +147,11 @@ ACCESSORS = "platform/csr.c"
 OTHER = "other"
 
 
+def symbol_at(offset):
+    addresses, names = counts.symbols()
+    return names[bisect.bisect_right(addresses, offset) - 1]
+
+
 class Sources:
     """Which file and function an instruction comes from: of the functions that were inlined where it lies, the
     innermost that is in a .c or .S file of ours, as headers have the accessors of single CSRs."""
@@ -168,7 +174,8 @@ class Sources:
                 name = re.sub(r"^.*?/((?:hyp|platform|firmware)/)", r"\1", line.split(":")[0])
                 if self.known[offset][0] in (OTHER, ACCESSORS) and name.endswith((".c", ".S")) \
                         and name.startswith(("hyp/", "platform/", "firmware/")):
-                    self.known[offset] = name, function
+                    # In assembly code the nearest label is a local one.
+                    self.known[offset] = name, function if name.endswith(".c") else symbol_at(offset)
                 elif self.known[offset] == (OTHER, ""):
                     self.known[offset] = OTHER, function
                 function = ""
