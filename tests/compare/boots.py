@@ -19,7 +19,8 @@ import re
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent / "count"), str(HERE.parent / "audit"), str(HERE)]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "count"), str(HERE)]
+sys.path.append(str(HERE.parent / "audit"))
 import counts  # noqa: E402
 import efficiency  # noqa: E402
 import hartwood  # noqa: E402

@@ -71,7 +71,7 @@ def main():
     if not run_all(lines, args.jobs):
         print("failed")
         return 1
-    return subprocess.run([sys.executable, "-B", str(HERE / "report.py"), *build], check=False).returncode
+    return subprocess.run([sys.executable, "-B", str(HERE / "compare_report.py"), *build], check=False).returncode
 
 
 if __name__ == "__main__":

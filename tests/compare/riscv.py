@@ -25,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "count"), str(HERE)]
 import counts  # noqa: E402
 import hartwood  # noqa: E402
-from layout import Layout  # noqa: E402
+import layout as layouts  # noqa: E402
 
 LOOP_BEGIN, LOOP_END, BEGIN, END, OTHER_BEGIN, OTHER_END = range(100, 106)
 
@@ -295,7 +295,7 @@ def first_line(*command):
 def measure(label, directory, count, log, runs=None):
     use_build(directory)
     table = rules()
-    layout = Layout(counts.CROSS + "objdump", hartwood.OUT / "hartwood.elf", "vcpu")
+    layout = layouts.of(counts.CROSS + "objdump", hartwood.OUT / "hartwood.elf", "vcpu")
     sources = Sources(hartwood.OUT / "hartwood.elf")
     operations = {}
     for entry in runs or RUNS:

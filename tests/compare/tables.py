@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The tables of the report, made from the data of the runs: lists of rows, which report.py writes as text and as HTML.
+"""The tables of the report, made from the data of the runs: lists of rows, which compare_report.py writes as text and as HTML.
 Nothing in them is typed in but names."""
 
 import parts
