@@ -83,6 +83,9 @@ compare_builds := full eager both
 compare_full   := EXIT=full
 compare_eager  := SWITCH=eager
 compare_both   := EXIT=full SWITCH=eager
+ifneq ($(and $(filter compare,$(MAKECMDGOALS)),$(EXIT)$(SWITCH)),)
+$(error compare makes builds with EXIT and SWITCH of its own)
+endif
 compare_images := $(compare_builds:%=$(BUILD)/policy-%/hartwood.bin)
 
 $(compare_images): $(BUILD)/policy-%/hartwood.bin: FORCE | $(OUT)/hartwood.bin
@@ -94,6 +97,5 @@ $(compare_images): $(BUILD)/policy-%/hartwood.bin: FORCE | $(OUT)/hartwood.bin
 .PHONY: compare
 compare: $(OUT)/hartwood.bin $(BUILD)/guests/compare.bin $(count_plugin) $(vtx_image) \
 		$(guest)/Image $(guest)/initrd.gz $(compare_images)
-	$(if $(EXIT)$(SWITCH),$(error compare makes its own builds with EXIT and SWITCH))
-	@$(test_env) $(PYTHON) -B tests/compare/compare.py --build $(BUILD) --jobs $(jobs:-j%=%) \
+	@$(test_env) $(PYTHON) -B tests/compare/compare.py --build $(BUILD) --jobs $(or $(jobs:-j%=%),2) \
 		default=$(OUT) $(foreach name,$(compare_builds),$(name)=$(BUILD)/policy-$(name))

@@ -135,7 +135,8 @@ def software(data, vtx):
     return Table("software", "State moved by software: CSRs or VMCS fields, bytes of memory",
                  ["operation", "CSR rd", "CSR wr", "loaded", "stored", "VMREAD", "VMWRITE", "loaded", "stored"], rows, [
                      "loaded, stored: bytes, stack and tables included. The first four are Hartwood's (the firmware's "
-                     "own are not counted), the others the VT-x side's.",
+                     "own are not counted), the others the VT-x side's. In the chart a CSR access is 8 bytes, a VMCS "
+                     "field as many as it has.",
                  ], sides=[("", 1), ("Hartwood", 4), ("VT-x", 4)])
 
 
@@ -338,7 +339,7 @@ def mapping(entries, where):
 
 def differences(entries):
     return Table("differences", "Where the two designs differ in what they make easy or hard",
-                 ["", "VT-x", "RISC-V and Hartwood"],
+                 ["topic", "VT-x", "RISC-V and Hartwood"],
                  [[row["topic"], row["vtx"], row["riscv"]] for row in entries["difference"]], texts=[1, 2])
 
 
@@ -350,7 +351,7 @@ def published(entries):
         source = entries["sources"][row["source"]]
         rows.append([row["what"], row["arch"], row["cpu"], row["cycles"],
                      f"[{numbers[row['source']]}]" + (" quoted" if "quoted_by" in source else "")])
-    notes = []
+    notes = [entries["missing"]]
     for name, index in numbers.items():
         source = entries["sources"][name]
         read = f"Not read itself; quoted by {source['quoted_by']}" if "quoted_by" in source else "Read"
