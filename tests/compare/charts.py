@@ -20,7 +20,8 @@ PATTERNS = {
 STYLE = """
 svg { max-width: 100%; height: auto; display: block; margin: 1em 0 }
 svg text { fill: var(--ink); font-family: sans-serif; font-size: 12px; font-variant-numeric: tabular-nums }
-.ink { stroke: var(--ink); fill: none } .inked { fill: var(--ink); stroke: none } .faint { stroke: var(--faint); fill: none }
+.ink { stroke: var(--ink); fill: none } .inked { fill: var(--ink); stroke: none }
+.faint { stroke: var(--faint); fill: none }
 .hollow { fill: var(--paper); stroke: var(--ink); stroke-width: 2 } .edge { stroke: var(--ink); stroke-width: 1 }
 .tile { fill: var(--paper) }
 """
@@ -86,7 +87,7 @@ def describe(series, rows):
 
 
 class Logarithmic:
-    """A scale by powers of ten from `left` to `right`; with a place of its own for zero, before where the axis begins."""
+    """A scale by powers of ten from `left` to `right`; zero has a place of its own, before where the axis begins."""
 
     def __init__(self, values, left, right):
         above = [value for value in values if value > 0]

@@ -42,8 +42,10 @@ body { font: 15px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 
 a { color: inherit } .wide { overflow-x: auto }
 table { border-collapse: collapse; margin: 1.5em 0 .5em; font-size: 13px; font-variant-numeric: tabular-nums }
 th, td { border: 1px solid var(--faint); padding: 2px 7px; text-align: right; vertical-align: top }
-th { background: var(--head) } th[scope=colgroup] { text-align: center } .text { text-align: left } tbody th { font-weight: normal; white-space: pre-wrap }
-caption { text-align: left; font-weight: bold; padding: 4px 0 } p.note { font-size: 13px; margin: 2px 0; max-width: 62em }
+th { background: var(--head) } th[scope=colgroup] { text-align: center }
+.text { text-align: left } tbody th { font-weight: normal; white-space: pre-wrap }
+caption { text-align: left; font-weight: bold; padding: 4px 0 }
+p.note { font-size: 13px; margin: 2px 0; max-width: 62em }
 .theirs { border-left: 6px double var(--ink); padding-left: 1em; margin-top: 3em }
 """ + charts.STYLE
 
@@ -164,8 +166,8 @@ def as_html(table):
         return "<tr>" + cell(cells[0], 0, first) + "".join(
             cell(words, index, head) for index, words in enumerate(cells[1:], 1)) + "</tr>"
 
-    sides = "".join(f'<th colspan="{many}" scope="colgroup">{escape(words)}</th>' if words else f'<td colspan="{many}"></td>'
-                    for words, many in table.sides)
+    sides = "".join(f'<th colspan="{many}" scope="colgroup">{escape(words)}</th>' if words else
+                    f'<td colspan="{many}"></td>' for words, many in table.sides)
     body = "".join(row(cells) for cells in table.rows)
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
     head = " scope=" + chr(34) + "col" + chr(34)
@@ -318,9 +320,10 @@ def sections(data, vtx, others, found, theirs, words):
 
 def page(data, vtx, others, found, theirs, words):
     whole = list(sections(data, vtx, others, found, theirs, words))
-    contents = "".join(f'<li><a href="#section{index}">{escape(title)}</a></li>' for index, (title, _) in enumerate(whole))
-    return document(["<h1>Hartwood beside VT-x</h1><p>What a switch between two worlds costs with a VMCS and without one, "
-                     "counted on both machines for the same operations.</p>", f"<nav><ol>{contents}</ol></nav>",
+    contents = "".join(f'<li><a href="#section{index}">{escape(title)}</a></li>'
+                       for index, (title, _) in enumerate(whole))
+    return document(["<h1>Hartwood beside VT-x</h1><p>What a switch between two worlds costs with a VMCS and without "
+                     "one, counted on both machines for the same operations.</p>", f"<nav><ol>{contents}</ol></nav>",
                      *(f'<section><h2 id="section{index}">{escape(title)}</h2>{body}</section>'
                        for index, (title, body) in enumerate(whole))])
 

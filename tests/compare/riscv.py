@@ -161,8 +161,9 @@ class Sources:
 
     def learn(self, offsets):
         new = sorted(set(offsets) - set(self.known))
-        text = subprocess.run([counts.CROSS + "addr2line", "-e", str(self.elf), "-a", "-f", "-i"], check=True, text=True,
-                              input="".join(f"{offset:#x}\n" for offset in new), stdout=subprocess.PIPE).stdout
+        text = subprocess.run([counts.CROSS + "addr2line", "-e", str(self.elf), "-a", "-f", "-i"], check=True,
+                              text=True, input="".join(f"{offset:#x}\n" for offset in new),
+                              stdout=subprocess.PIPE).stdout
         offset, function = None, ""
         for line in text.splitlines():
             if line.startswith("0x"):

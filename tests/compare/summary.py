@@ -17,17 +17,17 @@ def of_an_exit(data, vtx):
     one, two = tables.ours(data, "hypercall"), tables.theirs(vtx, "hypercall")
     mine, other = parts.of_ours(one), parts.of_theirs(two)
     ours, theirs = tables.hardware_of(one), tables.hardware_of_vtx(two)
-    return (f"What a VMCS buys on an exit. A hypercall costs Hartwood {count(one['instructions'], 'instruction')} and the "
-            f"VT-x side {two['instructions']:,.0f}; {mine['entry']:,.0f} and {other['entry']:,.0f} of these are entry and "
-            f"exit themselves. Meanwhile the VT-x CPU moves {theirs[3]:,.0f} bytes of {count(theirs[2], 'VMCS field')} and "
-            f"reads {theirs[4]:,.0f} bytes more to check them, whatever the exit was for; the RISC-V hart moves "
+    return (f"What a VMCS buys on an exit. A hypercall costs Hartwood {count(one['instructions'], 'instruction')} and "
+            f"the VT-x side {two['instructions']:,.0f}; {mine['entry']:,.0f} and {other['entry']:,.0f} of these are entry "
+            f"and exit themselves. Meanwhile the VT-x CPU moves {theirs[3]:,.0f} bytes of {count(theirs[2], 'VMCS field')} "
+            f"and reads {theirs[4]:,.0f} bytes more to check them, whatever the exit was for; the RISC-V hart moves "
             f"{ours[3]:,.0f} bytes.")
 
 
 def of_a_device(data, vtx):
     one, two = tables.ours(data, "device_read"), tables.theirs(vtx, "device_read")
-    return (f"What it leaves to software. Of an EPT violation a VMCS has the address, not the instruction, which the VT-x "
-            f"side fetches and decodes: an emulated device read is {two['instructions']:,.0f} instructions there, "
+    return (f"What it leaves to software. Of an EPT violation a VMCS has the address, not the instruction, which the "
+            f"VT-x side fetches and decodes: an emulated device read is {two['instructions']:,.0f} instructions there, "
             f"{sign(two['instructions'] - one['instructions'])} than the {one['instructions']:,.0f} here, where htinst "
             f"has it.")
 
@@ -43,8 +43,8 @@ def of_a_switch(data, vtx):
             f"rest ({csrs:,.0f} CSR accesses in the whole of Hartwood's switch, {tables.software_of_vtx(two)[0]:,.0f} "
             f"VMREADs in the other's). The world switch alone, with {count(tables.traps_of(one), 'trap')} and "
             f"{count(tables.exits_of_vtx(two), 'exit')}, is {switch[0]:,.0f} against {switch[1]:,.0f}; the other "
-            f"{one['instructions'] - switch[0]:,.0f} and {two['instructions'] - switch[1]:,.0f} are signals, scheduler or "
-            f"queue, in which the two do not do the same.")
+            f"{one['instructions'] - switch[0]:,.0f} and {two['instructions'] - switch[1]:,.0f} are signals, scheduler "
+            f"or queue, in which the two do not do the same.")
 
 
 def more_an_exit(data, other):
@@ -59,12 +59,12 @@ def more_an_exit(data, other):
 
 def of_laziness(data, others):
     lines = []
-    for name, what in (("eager", "moves all of the guest's CSRs on each exit and entry, as VT-x has the CPU do"),
+    for name, what in (("eager", "moves all of the guest's CSRs on each exit and entry, as VT-x has the CPU do,"),
                        ("full", "saves all general registers on each exit")):
         if name in others:
             (least, most), (small, large) = more_an_exit(data, others[name])
-            lines.append(f"a build that {what}, executes {least:,.0f} to {most:,.0f} instructions more for an exit, which "
-                         f"makes operations {small:.2f} to {large:.2f} times as long")
+            lines.append(f"a build that {what} executes {least:,.0f} to {most:,.0f} instructions more for an exit, "
+                         f"which makes operations {small:.2f} to {large:.2f} times as long")
     return "What laziness buys: " + "; ".join(lines) + "." if lines else None
 
 

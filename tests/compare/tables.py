@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The tables of the report, made from the data of the runs: lists of rows, which compare_report.py writes as text and as HTML.
-Nothing in them is typed in but names."""
+"""The tables of the report, made from the data of the runs: lists of rows, which compare_report.py writes as text and
+as HTML. Nothing in them is typed in but names."""
 
 import parts
 
@@ -38,8 +38,8 @@ DIFFER = [
     "move: here from the signal to a vCPU for which there is no hart, over another's going to sleep, to the first "
     "instruction on the hart that took it; there VMCLEAR, IPI, VMPTRLD, VMLAUNCH.",
     "first entry: here from SBI HSM start, over the caller's wait, to the first instruction; there the VMCS is built.",
-    "exception: a CSR of the hypervisor's, or an MSR that is not there. ID register, M-mode: mvendorid, which this firmware does "
-    "not delegate, so that our hypervisor has no part in it.",
+    "exception: a CSR of the hypervisor's, or an MSR that is not there. ID register, M-mode: mvendorid, which this firmware "
+    "does not delegate, so that our hypervisor has no part in it.",
 ]
 
 ZEROING = "hw_zero_pages"
@@ -103,8 +103,8 @@ def instructions(data, vtx):
     return Table("instructions", "Instructions executed by hypervisor software for one operation",
                  ["operation", "Hartwood", "firmware", "mean", "least", "most", "n", "same", "VT-x"], rows, [
                      "Hartwood, firmware: the traced round of median length. mean, least, most: both together, over n "
-                     "operations, but least and most of the 16 traced where a guest waits by spinning. VT-x: the traced "
-                     "round, as vtx.log has it.", *DIFFER], texts=[7], sides=[("", 1), ("RISC-V", 6), ("", 2)])
+                     "operations, but least and most of the 16 traced where a guest waits by spinning. VT-x: the "
+                     "traced round, as vtx.log has it.", *DIFFER], texts=[7], sides=[("", 1), ("RISC-V", 6), ("", 2)])
 
 
 def software_of(op):
@@ -185,8 +185,8 @@ def by_part(data, vtx):
             rows.append([title, *cells_of(parts.of_ours(one))])
         if two:
             rows.append(["    VT-x", *cells_of(parts.of_theirs(two))])
-    return Table("parts", "Instructions of one operation by what they were for", ["operation", *parts.NAMES, "all"], rows,
-                 ["Hartwood's, and below them the VT-x side's, each by the file and function that an instruction comes "
+    return Table("parts", "Instructions of one operation by what they were for", ["operation", *parts.NAMES, "all"],
+                 rows, ["Hartwood's, and below them the VT-x side's, each by the file and function that an instruction comes "
                   "from; the firmware's are not among them.",
                   *(f"{name}: {parts.TEXT[name]}." for name in parts.NAMES)])
 
@@ -256,8 +256,8 @@ def state(data):
         rows.append([title, csrs, field_names(op["traced"]["fields"], op["rounds"])])
     return Table("state", "CSRs (reads/writes) and words of struct vcpu (loads/stores) of one operation",
                  ["operation", "CSRs", "struct vcpu"], rows,
-                 ["In brackets behind an array, how many of its elements. Several names before one pair of numbers share a "
-                  "word of 8 bytes."], texts=[1, 2])
+                 ["In brackets behind an array, how many of its elements. Several names before one pair of numbers share "
+                  "a word of 8 bytes."], texts=[1, 2])
 
 
 def policies(data, others):
@@ -308,29 +308,30 @@ def boots(found):
         for build, variants in found["builds"].items():
             runs = variants[variant]
             everything, hypervisor = mean(runs, "all"), mean(runs, "hypervisor")
-            rows.append([f"{variant}: {'lazy' if build == 'default' else build}", number(mean(runs, "exits")), f"{hypervisor:.0f}",
-                         f"{100 * hypervisor / everything:.3f}", f"{everything:.0f}", f"{hypervisor - base[1]:.0f}",
-                         f"{100 * (hypervisor - base[1]) / base[0]:.3f}"])
+            rows.append([f"{variant}: {'lazy' if build == 'default' else build}", number(mean(runs, "exits")),
+                         f"{hypervisor:.0f}", f"{100 * hypervisor / everything:.3f}", f"{everything:.0f}",
+                         f"{hypervisor - base[1]:.0f}", f"{100 * (hypervisor - base[1]) / base[0]:.3f}"])
         seeds = ", ".join(str(row["seed"]) for row in lazy)
         causes = ", ".join(f"{count} {cause}" for cause, count in lazy[0]["causes"].items())
         notes.append(f"{variant}: seed{'s' if len(lazy) > 1 else ''} {seeds}; exits of the first: {causes}.")
         if len(lazy) > 1:
             most = [max(spread(variants[variant], key) for variants in found["builds"].values())
                     for key in ("all", "hypervisor")]
-            notes.append(f"From seed to seed of one build all instructions differ by {most[0]} at most, the hypervisor's "
-                         f"by {most[1]}; the table has the mean.")
+            notes.append(f"From seed to seed of one build all instructions differ by {most[0]} at most, the "
+                         f"hypervisor's by {most[1]}; the table has the mean.")
     return Table("boots", "What laziness saves in a Linux boot, in instructions",
                  ["boot: build", "exits", "hypervisor", "% of all", "all", "more", "% of lazy"], rows,
-                 [f"From {first} to {last}; {found['vcpus']} vCPU, {found['memory'] >> 20} MiB, one hart with Sstc. all: "
-                  "the guest's, the hypervisor's and the firmware's. more: of the hypervisor's than in the lazy build, and "
-                  "what part of the lazy build's boot that is.", *notes])
+                 [f"From {first} to {last}; {found['vcpus']} vCPU, {found['memory'] >> 20} MiB, one hart with Sstc. "
+                  "all: the guest's, the hypervisor's and the firmware's. more: of the hypervisor's than in the lazy build, "
+                  "and what part of the lazy build's boot that is.", *notes])
 
 
 def mapping(entries, where):
     rows = []
     for area in entries["area"]:
         functions = ", ".join(f"{word.split(':')[1]} ({word.split(':')[0]}{where[word]})" for word in area["functions"])
-        rows.append([area["name"], f"{area['vtx']}: {area['hardware']}.", ", ".join(area["csrs"]), functions, area["here"]])
+        rows.append([area["name"], f"{area['vtx']}: {area['hardware']}.", ", ".join(area["csrs"]), functions,
+                     area["here"]])
     return Table("mapping", "The six areas of a VMCS, and where the same is here",
                  ["area", "VT-x", "CSRs", "functions", "here"], rows,
                  ["inlined: the ELF has no symbol of that name, as the function is part of its callers."],

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Our side of the comparison with VT-x (tests/compare, guests/compare): the guest's checks pass, the counts are the same
-twice, and what was traced is what was counted. The report's tests are test_compare_report.py."""
+"""Our side of the comparison with VT-x (tests/compare, guests/compare): the guest's checks pass, the counts are the
+same twice, and what was traced is what was counted. The report's tests are test_compare_report.py."""
 
 import json
 import pathlib

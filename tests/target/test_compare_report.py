@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The report of the comparison with VT-x (tests/compare): it has the numbers of both sides' raw logs, holds its form, is
-made without the VT-x side too, and refuses what is not so."""
+"""The report of the comparison with VT-x (tests/compare): it has the numbers of both sides' raw logs, holds its form,
+is made without the VT-x side too, and refuses what is not so."""
 
 import copy
 import html.parser
@@ -43,8 +43,8 @@ def made_up_boots():
 
 
 def make_report(out):
-    done = subprocess.run([sys.executable, "-B", str(COMPARE / "compare_report.py"), "--build", str(hartwood.BUILD), "--out",
-                           str(out)], capture_output=True, text=True, timeout=60, check=False,
+    done = subprocess.run([sys.executable, "-B", str(COMPARE / "compare_report.py"), "--build", str(hartwood.BUILD),
+                           "--out", str(out)], capture_output=True, text=True, timeout=60, check=False,
                           env={**os.environ, "OUT": str(hartwood.OUT), "CROSS": counts.CROSS})
     (out / "printed").write_text(done.stdout)
     return done
