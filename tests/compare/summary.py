@@ -74,9 +74,9 @@ def of_boots(found):
         base, everything = tables.mean(lazy, "hypervisor"), tables.mean(lazy, "all")
         mores = ", ".join(f"{100 * (tables.mean(build[variant], 'hypervisor') - base) / everything:.3f} % ({name})"
                           for name, build in builds.items() if name != "default")
-        variants.append(f"{variant}, {count(tables.mean(lazy, 'exits'), 'exit')} in {everything / 1e6:,.0f} million "
-                        f"instructions, it adds {mores}")
-    return "In a Linux boot it saves as much as there are exits: " + "; ".join(variants) + "."
+        variants.append(f"{variant} ({count(tables.mean(lazy, 'exits'), 'exit')} in {everything / 1e6:,.0f} "
+                        f"million), {mores}")
+    return "In a Linux boot the same builds execute more instructions: " + "; ".join(variants) + "."
 
 
 def sentences(data, vtx, others, boots):
