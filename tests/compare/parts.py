@@ -29,7 +29,7 @@ PARTS = [
      ("exit.c", "mmio.c", "decode.c", "msr.c")),
     ("sched", "run loop, scheduler or queue, their locks",
      ("hyp/vm/", "hyp/heap.c", "hyp/lock.c", "hyp/trace.c"), ("run.c",)),
-    ("rest", "the compiler's library", ("",), ("",)),
+    ("rest", "library: bits, memory", ("",), ("",)),
 ]
 NAMES = ["entry", "state", "FP", "serve", "memory", "events", "sched", "make", "rest"]
 TEXT = {name: text for name, text, _, _ in PARTS}
