@@ -29,8 +29,9 @@ OUT := $(if $(DEBUG),$(BUILD)/debug,$(BUILD))
 .SUFFIXES:
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
+# A make that another one started takes its jobs from that one's.
 jobs := $(or $(filter -j%,$(MAKEFLAGS)),-j$(shell nproc))
-MAKEFLAGS += --no-builtin-rules $(jobs)
+MAKEFLAGS += --no-builtin-rules $(if $(filter-out 0,$(MAKELEVEL)),,$(jobs))
 Q := $(if $(V),,@)
 
 # What a goal needs of the host, beyond the compiler.

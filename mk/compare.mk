@@ -77,20 +77,25 @@ compare-vtx: $(vtx_image)
 	@$(PYTHON) -B tests/compare/vtx.py --build $(BUILD)
 
 # Both sides and the report: build/compare/report.txt, report.html. Builds of ours that move state as a
-# VMCS would (mk/policy.mk) are measured too; their options are in compare_NAME.
-compare_builds := $(if $(wildcard mk/policy.mk),full eager both)
+# VMCS would (mk/policy.mk) are measured too; their options are in compare_NAME. Each is in a directory of
+# its own, which tests/policy.py uses as well: hence the lock. The first build has fetched what all need.
+compare_builds := full eager both
 compare_full   := EXIT=full
 compare_eager  := SWITCH=eager
 compare_both   := EXIT=full SWITCH=eager
+ifneq ($(and $(filter compare,$(MAKECMDGOALS)),$(EXIT)$(SWITCH)),)
+$(error compare makes builds with EXIT and SWITCH of its own)
+endif
+compare_images := $(compare_builds:%=$(BUILD)/policy-%/hartwood.bin)
 
-.PHONY: compare compare-builds
-compare-builds:
-	@$(foreach name,$(compare_builds),$(MAKE) -s --no-print-directory BUILD=$(BUILD)/policy-$(name) \
-		CACHE='$(CACHE)' OUT=$(BUILD)/policy-$(name) $(compare_$(name)) hartwood &&) true
+$(compare_images): $(BUILD)/policy-%/hartwood.bin: FORCE | $(OUT)/hartwood.bin
+	@echo "  BUILD $(@D): $(compare_$*)"
+	@mkdir -p $(@D)
+	@flock $(@D).lock $(MAKE) -s --no-print-directory BUILD=$(@D) OUT=$(@D) CACHE='$(CACHE)' \
+		EXIT= SWITCH= $(compare_$*) hartwood >/dev/null
 
-compare: $(OUT)/hartwood.bin $(BUILD)/guests/compare.bin $(count_plugin) $(vtx_image) compare-builds
-	@rm -f $(BUILD)/compare/vtx.json $(BUILD)/compare/riscv*.json
-	@$(PYTHON) -B tests/compare/vtx.py --build $(BUILD)
-	@$(test_env) $(PYTHON) -B tests/compare/riscv.py --build $(BUILD) default=$(OUT) \
-		$(foreach name,$(compare_builds),$(name)=$(BUILD)/policy-$(name))
-	@$(test_env) $(PYTHON) -B tests/compare/report.py --build $(BUILD)
+.PHONY: compare
+compare: $(OUT)/hartwood.bin $(BUILD)/guests/compare.bin $(count_plugin) $(vtx_image) \
+		$(guest)/Image $(guest)/initrd.gz $(compare_images)
+	@$(test_env) $(PYTHON) -B tests/compare/compare.py --build $(BUILD) --jobs $(or $(jobs:-j%=%),2) \
+		default=$(OUT) $(foreach name,$(compare_builds),$(name)=$(BUILD)/policy-$(name))

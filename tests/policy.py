@@ -24,7 +24,9 @@ def image(name):
     """The boot image of a policy, built from what the sources are now."""
     directory = hartwood.BUILD / f"policy-{name}"
     environment = {key: value for key, value in os.environ.items() if key not in NOT_PASSED_ON}
-    done = subprocess.run(["make", "-s", f"BUILD={directory}",
+    directory.mkdir(parents=True, exist_ok=True)
+    # `make compare` builds there, too (mk/compare.mk).
+    done = subprocess.run(["flock", f"{directory}.lock", "make", "-s", f"BUILD={directory}",
                            f"CACHE={os.environ.get('CACHE') or hartwood.BUILD / 'cache'}",
                            f"CROSS={os.environ.get('CROSS', 'riscv64-unknown-elf-')}",
                            *OPTIONS[name], "hartwood"],

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The fields of a C structure as the debug information of an ELF has them: offsets are not typed in anywhere."""
 
+import functools
 import re
 import subprocess
 
@@ -91,3 +92,9 @@ class Layout:
         """The names of what lies in the 8 bytes there."""
         names = [name for start, size, name in self.fields if start < offset + 8 and start + size > offset]
         return ', '.join(names) or f'+{offset}'
+
+
+@functools.lru_cache(maxsize=None)
+def of(objdump, elf, name):
+    """Once for each image in a process: reading the debug information takes seconds."""
+    return Layout(objdump, elf, name)

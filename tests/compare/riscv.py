@@ -10,6 +10,7 @@ last line is `ok` or `failed`.
 """
 
 import argparse
+import bisect
 import collections
 import json
 import os
@@ -24,7 +25,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "count"), str(HERE)]
 import counts  # noqa: E402
 import hartwood  # noqa: E402
-from layout import Layout  # noqa: E402
+import layout as layouts  # noqa: E402
 
 LOOP_BEGIN, LOOP_END, BEGIN, END, OTHER_BEGIN, OTHER_END = range(100, 106)
 
@@ -72,28 +73,49 @@ def use_build(directory):
     counts.image.cache_clear()
 
 
+HEADER = re.compile(r'\{"mark":(\d+),"by":"\w+","value":(\d+),"guest":(\d+),"hypervisor":(\d+),"firmware":(\d+),'
+                    r'"conflicts":(\d+),')
+
+
+class Round:
+    """From one line of the plugin to another. Only the sums are read until somebody asks for more: there are some
+    hundred rounds in a run, and of each operation one is described."""
+
+    def __init__(self, begun, ended, beside=0):
+        self.lines = begun[0], ended[0]
+        self.guest, self.hypervisor, self.firmware = (b - a for a, b in zip(begun[1], ended[1]))
+        self.guest -= beside
+
+    def whole(self):
+        before, after = (counts._parse(json.loads(line)) for line in self.lines)
+        window = after - before
+        window.guest = self.guest
+        return window
+
+
 def read_windows(path):
     """{number: (the loop, [each traced round])}. Where somebody else began or ended a round, there."""
     loops, rounds, begun = {}, collections.defaultdict(list), {}
     with open(path, encoding="ascii") as file:
         for line in file:
-            line = json.loads(line)
-            mark, number = line["mark"], line["value"]
+            match = HEADER.match(line)
+            if not match:
+                continue
+            mark, number, *sums, conflicts = map(int, match.groups())
             if mark not in range(LOOP_BEGIN, OTHER_END + 1):
                 continue
-            at = counts._parse(line)
-            if at.conflicts:
-                raise Failure(f"{at.conflicts} pages were two owners'")
+            if conflicts:
+                raise Failure(f"{conflicts} pages were two owners'")
+            at = line, sums
             if mark == LOOP_BEGIN:
                 begun[LOOP_BEGIN] = at
             elif mark == LOOP_END:
-                loops[number] = at - begun[LOOP_BEGIN]
+                loops[number] = Round(begun[LOOP_BEGIN], at)
             elif mark in (BEGIN, OTHER_BEGIN):
                 begun[BEGIN] = at
             elif BEGIN in begun:
-                window = at - begun.pop(BEGIN)   # what is left of it after its true end counts no more
-                window.guest -= 1
-                rounds[number].append(window)
+                # What is left of it after its true end counts no more.
+                rounds[number].append(Round(begun.pop(BEGIN), at, beside=1))
     return {number: (loops[number], rounds[number]) for number in loops}
 
 
@@ -120,34 +142,54 @@ def moved_by_hardware(table, traps, srets):
 KINDS = {"loads": "loads", "bytes loaded": "load_bytes", "stores": "stores", "bytes stored": "store_bytes"}
 
 
+# The accessors of CSRs, which are part of who calls them.
+ACCESSORS = "platform/csr.c"
+OTHER = "other"
+
+
+def symbol_at(offset):
+    addresses, names = counts.symbols()
+    return names[bisect.bisect_right(addresses, offset) - 1]
+
+
 class Sources:
-    """Which file an instruction comes from: of the functions that were inlined where it lies, the innermost that is
-    in a .c or .S file, as headers have the accessors of single CSRs."""
+    """Which file and function an instruction comes from: of the functions that were inlined where it lies, the
+    innermost that is in a .c or .S file of ours, as headers have the accessors of single CSRs."""
 
     def __init__(self, elf):
         self.elf, self.known = elf, {}
 
     def learn(self, offsets):
         new = sorted(set(offsets) - set(self.known))
-        text = subprocess.run([counts.CROSS + "addr2line", "-e", str(self.elf), "-a", "-i"], check=True, text=True,
-                              input="".join(f"{offset:#x}\n" for offset in new), stdout=subprocess.PIPE).stdout
-        offset = None
+        text = subprocess.run([counts.CROSS + "addr2line", "-e", str(self.elf), "-a", "-f", "-i"], check=True,
+                              text=True, input="".join(f"{offset:#x}\n" for offset in new),
+                              stdout=subprocess.PIPE).stdout
+        offset, function = None, ""
         for line in text.splitlines():
             if line.startswith("0x"):
-                offset = int(line, 16)
-                self.known[offset] = "other"
-                continue
-            name = re.sub(r"^.*?/((?:hyp|platform|firmware)/)", r"\1", line.split(":")[0])
-            if self.known[offset] == "other" and name.startswith(("hyp/", "platform/", "firmware/")) \
-                    and name.endswith((".c", ".S")):
-                self.known[offset] = name
+                offset, function = int(line, 16), ""
+                self.known[offset] = OTHER, ""
+            elif not function:
+                function = line
+            else:
+                name = re.sub(r"^.*?/((?:hyp|platform|firmware)/)", r"\1", line.split(":")[0])
+                if self.known[offset][0] in (OTHER, ACCESSORS) and name.endswith((".c", ".S")) \
+                        and name.startswith(("hyp/", "platform/", "firmware/")):
+                    # In assembly code the nearest label is a local one.
+                    self.known[offset] = name, function if name.endswith(".c") else symbol_at(offset)
+                elif self.known[offset] == (OTHER, ""):
+                    self.known[offset] = OTHER, function
+                function = ""
 
     def of(self, window):
+        """Instructions by file, and by "file:function"."""
         self.learn(window.code)
-        found = collections.Counter()
+        files, places = collections.Counter(), collections.Counter()
         for offset, count in window.code.items():
-            found[self.known[offset]] += count
-        return dict(found.most_common())
+            file, function = self.known[offset]
+            files[file] += count
+            places[f"{file}:{function}"] += count
+        return dict(files.most_common()), dict(places.most_common())
 
 
 def memory_of(window, layout):
@@ -168,6 +210,7 @@ def describe(window, table, layout, sources):
     sums, fields = memory_of(window, layout)
     traps = sum(count for (to, _, _, _), count in window.traps.items() if to == "hypervisor")
     csrs = {names.get(number, hex(number)): pair for number, pair in sorted(window.csrs().items())}
+    files, places = sources.of(window)
     return {
         "guest": window.guest, "hypervisor": window.hypervisor, "firmware": window.firmware,
         "exits": {f"{kind} {cause}": count for (kind, cause), count in window.causes()},
@@ -175,8 +218,8 @@ def describe(window, table, layout, sources):
                                     for (kind, cause), count in window.causes("firmware", "guest")},
         "our_traps_to_firmware": {f"{kind} {cause}": count
                                   for (kind, cause), count in window.causes("firmware", "hypervisor")},
-        "functions": dict(window.functions()), "files": sources.of(window), "csrs": csrs, "memory": sums,
-        "fields": fields,
+        "functions": dict(window.functions()), "files": files, "places": places, "csrs": csrs,
+        "memory": sums, "fields": fields,
         "fences": {name: count_instructions(window, pattern) for name, pattern in FENCES.items()},
         "hardware": moved_by_hardware(table, traps, count_instructions(window, SRET)),
     }
@@ -191,7 +234,8 @@ def median_round(rounds):
 def describe_operation(name, numbers, loop, rounds, table, layout, sources):
     n, total, least, most = numbers
     divide = IN_A_ROUND.get(name, 1)
-    window = median_round(rounds)
+    at = rounds.index(median_round(rounds))
+    window = rounds[at].whole()
     host = [round_.hypervisor + round_.firmware for round_ in rounds]
     found = {"n": n * divide, "rounds_run": n, "rounds": divide,
              "instret": {"total": total, "least": least, "most": most},
@@ -208,8 +252,8 @@ def describe_operation(name, numbers, loop, rounds, table, layout, sources):
         return found
     # By instret, in every round. It counts its own second reading, and the guest's part is known.
     beside = window.guest + 1 - uncounted(window)
-    if not least <= beside + host[rounds.index(window)] <= most:
-        raise Failure(f"{name}: {beside + host[rounds.index(window)]} traced, but {least} to {most} counted")
+    if not least <= beside + host[at] <= most:
+        raise Failure(f"{name}: {beside + host[at]} traced, but {least} to {most} counted")
     found.update(counted="instret", mean=(total / n - beside) / divide, least=(least - beside) / divide,
                  most=(most - beside) / divide)
     if loop.hypervisor + loop.firmware < total - n * beside - n:
@@ -252,7 +296,7 @@ def first_line(*command):
 def measure(label, directory, count, log, runs=None):
     use_build(directory)
     table = rules()
-    layout = Layout(counts.CROSS + "objdump", hartwood.OUT / "hartwood.elf", "vcpu")
+    layout = layouts.of(counts.CROSS + "objdump", hartwood.OUT / "hartwood.elf", "vcpu")
     sources = Sources(hartwood.OUT / "hartwood.elf")
     operations = {}
     for entry in runs or RUNS:

@@ -1,32 +1,36 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The tables of the report, made from the data of the runs: lists of rows, which report.py writes as text and as HTML.
-Nothing in them is typed in but names."""
+"""The tables of the report, made from the data of the runs: lists of rows, which compare_report.py writes as text and
+as HTML. Nothing in them is typed in but names."""
 
-# What stands against what: title, our operation, the VT-x side's.
+import parts
+
+# What stands against what: title, our operation, the VT-x side's, and whether the two are the same operation.
+SAME, BY_PART = "=", "~"
 PAIRS = [
-    ("hypercall", "hypercall", "hypercall"),
-    ("ID register read", "id_register", "cpuid"),
-    ("  of M-mode, refused", "id_csr", None),
-    ("exception injected", "exception", "exception"),
-    ("emulated device read", "device_read", "device_read"),
-    ("page of 4 KiB given", "page_alone", "page"),
-    ("  and zeroed", "page", "page_zeroed"),
-    ("page of 2 MiB, zeroed", "page_2m", None),
-    ("timer due, no Sstc", "timer_due", "timer_due"),
-    ("timer ahead, no Sstc", "timer", "timer"),
-    ("timer due, SBI call", "timer_due_sbi", None),
-    ("timer ahead, Sstc", "timer_sstc", None),
-    ("interrupt, running", "interrupt", "interrupt"),
-    ("switch of vCPUs", "switch", "switch"),
-    ("  with FP dirty", "switch_fp", "switch_fp"),
-    ("move to another CPU", "move", "move"),
-    ("first entry", "first_entry", "first_entry"),
+    ("hypercall", "hypercall", "hypercall", SAME),
+    ("ID register read", "id_register", "cpuid", SAME),
+    ("ID register, M-mode", "id_csr", None, ""),
+    ("exception injected", "exception", "exception", SAME),
+    ("emulated device read", "device_read", "device_read", SAME),
+    ("page given, 4 KiB", "page_alone", "page", BY_PART),
+    ("page zeroed, 4 KiB", "page", "page_zeroed", BY_PART),
+    ("page zeroed, 2 MiB", "page_2m", None, ""),
+    ("timer due, no Sstc", "timer_due", "timer_due", SAME),
+    ("timer ahead, no Sstc", "timer", "timer", SAME),
+    ("timer due, SBI call", "timer_due_sbi", None, ""),
+    ("timer ahead, Sstc", "timer_sstc", None, ""),
+    ("interrupt, running", "interrupt", "interrupt", BY_PART),
+    ("switch of vCPUs", "switch", "switch", BY_PART),
+    ("switch, FP dirty", "switch_fp", "switch_fp", BY_PART),
+    ("move to another CPU", "move", "move", BY_PART),
+    ("first entry", "first_entry", "first_entry", BY_PART),
 ]
 
 # Where the two do not do quite the same.
 DIFFER = [
-    "exception: a CSR of the hypervisor's, or an MSR that is not there; of M-mode: mvendorid, which this firmware does "
-    "not delegate, so that our hypervisor has no part in it.",
+    "= the same operation on both sides; ~ compare by part (next tables), as one side does more:",
+    "page: Hartwood gives 2 MiB at a time, and a single page only where these do not fit: it splits a block and may "
+    "make tables. The VT-x side takes a page from a list, and its tables are there.",
     "interrupt: here another hart signals a vCPU that runs (SBI call, IPI by the firmware, exit, injection: both harts "
     "are counted); there the host's own timer interrupts the guest, and nothing is injected.",
     "switch: here a vCPU signals the other and waits (two exits, an IPI of the hart to itself, a choice by the fair "
@@ -34,36 +38,20 @@ DIFFER = [
     "move: here from the signal to a vCPU for which there is no hart, over another's going to sleep, to the first "
     "instruction on the hart that took it; there VMCLEAR, IPI, VMPTRLD, VMLAUNCH.",
     "first entry: here from SBI HSM start, over the caller's wait, to the first instruction; there the VMCS is built.",
+    "exception: a CSR of the hypervisor's, or an MSR that is not there. ID register, M-mode: mvendorid, which this firmware "
+    "does not delegate, so that our hypervisor has no part in it.",
 ]
 
 ZEROING = "hw_zero_pages"
 
-# Parts of the hypervisor, by the files that an instruction comes from; the first that fits.
-PARTS = [
-    ("entry", ("firmware/guest.S",)),
-    ("FP", ("firmware/fpu.S", "hyp/vm/units.c", "platform/fpu.c")),
-    ("CSRs", ("hyp/vm/vcpu_load.c", "hyp/mem/vmid.c", "platform/csr.c")),
-    ("exits", ("hyp/exit/", "hyp/dev/", "hyp/vm/run.c", "hyp/vm/requests.c")),
-    ("SBI", ("hyp/sbi/", "hyp/vm/hsm.c")),
-    ("memory", ("hyp/mem/",)),
-    ("sched", ("hyp/vm/sched", "hyp/heap.c", "hyp/lock.c", "hyp/vm/pcpu.c", "hyp/list.c")),
-]
-REST = "rest"
-PART_NAMES = [name for name, _ in PARTS] + [REST]
-PART_TEXT = {
-    "entry": "world switch in assembly", "FP": "FP and vector state", "CSRs": "VS CSRs, VMID, fences",
-    "exits": "exits, emulation, run loop", "SBI": "SBI calls", "memory": "guest memory",
-    "sched": "scheduler, locks", "rest": "timers, IPIs, library",
-}
-
 
 class Table:
     """A title, heads, rows of texts, what to say below. The first column is text, the others are numbers unless
-    `texts` has their index."""
+    `texts` has their index. `sides`: which columns belong together, as (words, how many)."""
 
-    def __init__(self, name, title, heads, rows, notes=(), texts=()):
+    def __init__(self, name, title, heads, rows, notes=(), texts=(), sides=()):
         self.name, self.title, self.heads, self.rows = name, title, heads, rows
-        self.notes, self.texts = list(notes), {0, *texts}
+        self.notes, self.texts, self.sides = list(notes), {0, *texts}, list(sides)
 
 
 def number(value):
@@ -89,23 +77,34 @@ def theirs(vtx, name):
 
 
 def pairs(data, vtx):
-    for title, mine, other in PAIRS:
+    for title, mine, other, _ in PAIRS:
         one, two = ours(data, mine), theirs(vtx, other)
         if one or two:
             yield title, one, two
 
 
+def traps_of(op):
+    """Traps to our hypervisor for one operation, its own included."""
+    return op["traced"]["hardware"]["traps"] / op["rounds"]
+
+
+def exits_of_vtx(op):
+    return sum(op["traced"]["exits"].values()) / op["traced"]["rounds"]
+
+
 def instructions(data, vtx):
     rows = []
-    for title, one, two in pairs(data, vtx):
-        mine = [number(one[key]) for key in ("hypervisor", "firmware", "mean", "least", "most", "n")] if one \
-            else ["-"] * 6
-        rows.append([title, *mine, number(two["instructions"]) if two else "-"])
+    for title, mine, other, same in PAIRS:
+        one, two = ours(data, mine), theirs(vtx, other)
+        if one or two:
+            cells = [number(one[key]) for key in ("hypervisor", "firmware", "mean", "least", "most", "n")] if one \
+                else ["-"] * 6
+            rows.append([title, *cells, same if two else "", number(two["instructions"]) if two else "-"])
     return Table("instructions", "Instructions executed by hypervisor software for one operation",
-                 ["operation", "Hartwood", "firmware", "mean", "least", "most", "n", "VT-x"], rows, [
+                 ["operation", "Hartwood", "firmware", "mean", "least", "most", "n", "same", "VT-x"], rows, [
                      "Hartwood, firmware: the traced round of median length. mean, least, most: both together, over n "
-                     "operations, but least and most of the 16 traced where a guest waits by spinning. VT-x: the traced "
-                     "round, as vtx.log has it.", *DIFFER])
+                     "operations, but least and most of the 16 traced where a guest waits by spinning. VT-x: the "
+                     "traced round, as vtx.log has it.", *DIFFER], texts=[7], sides=[("", 1), ("RISC-V", 6), ("", 2)])
 
 
 def software_of(op):
@@ -136,8 +135,9 @@ def software(data, vtx):
     return Table("software", "State moved by software: CSRs or VMCS fields, bytes of memory",
                  ["operation", "CSR rd", "CSR wr", "loaded", "stored", "VMREAD", "VMWRITE", "loaded", "stored"], rows, [
                      "loaded, stored: bytes, stack and tables included. The first four are Hartwood's (the firmware's "
-                     "own are not counted), the others the VT-x side's.",
-                 ])
+                     "own are not counted), the others the VT-x side's. In the chart a CSR access is 8 bytes, a VMCS "
+                     "field as many as it has.",
+                 ], sides=[("", 1), ("Hartwood", 4), ("VT-x", 4)])
 
 
 def hardware_of(op):
@@ -169,36 +169,67 @@ def hardware(data, vtx):
                  rows, [
                      "The first four are RISC-V's (traps of the hypervisor itself included, those to the firmware "
                      "not), the others VT-x's; checked: bytes that entries read and do not load.",
-                 ])
+                 ], sides=[("", 1), ("RISC-V", 4), ("VT-x", 5)])
 
 
-def parts_of(op):
-    found = dict.fromkeys(PART_NAMES, 0)
-    for file, count in op["traced"]["files"].items():
-        name = next((name for name, starts in PARTS if file.startswith(starts)), REST)
-        found[name] += count / op["rounds"]
-    return found
+def cells_of(found):
+    return [f"{found[name]:.0f}" if found[name] else "." for name in parts.NAMES] + [f"{sum(found.values()):.0f}"]
 
 
-def parts(data):
+def by_part(data, vtx):
     rows = []
-    for title, name, _ in PAIRS:
-        op = ours(data, name)
-        if op and not op.get("without_zeroing") and op["hypervisor"]:
-            rows.append([title, *(number(value) for value in parts_of(op).values())])
-    return Table("parts", "Hartwood's instructions by the part of it that they come from", ["operation", *PART_NAMES],
-                 rows, ["; ".join(f"{name}: {text}" for name, text in PART_TEXT.items()) + "."])
+    for title, one, two in pairs(data, vtx):
+        if one and (one.get("without_zeroing") or not one["hypervisor"]):
+            continue
+        if one:
+            rows.append([title, *cells_of(parts.of_ours(one))])
+        if two:
+            rows.append(["    VT-x", *cells_of(parts.of_theirs(two))])
+    return Table("parts", "Instructions of one operation by what they were for", ["operation", *parts.NAMES, "all"],
+                 rows, ["Hartwood's, and below them the VT-x side's, each by the file and function that an instruction comes "
+                  "from; the firmware's are not among them.",
+                  *(f"{name}: {parts.TEXT[name]}." for name in parts.NAMES)])
 
 
-def vtx_functions(vtx):
+WORLD_SWITCHES = ("hypercall", "exception", "interrupt", "switch", "switch_fp", "move", "first_entry")
+
+
+def world_switch(data, vtx):
+    """What is left when nobody is chosen, told, made or served."""
     rows = []
-    for name, op in vtx["operations"].items():
-        traced = op["traced"]
-        found = ", ".join(f"{function} {number(count / traced['rounds'])}"
-                          for function, count in list(traced["functions"].items())[:6])
-        rows.append([name, found])
-    return Table("vtx-functions", "The VT-x side's instructions by function", ["operation", "functions"], rows,
-                 texts=[1])
+    for title, mine, other, _ in PAIRS:
+        one, two = ours(data, mine), theirs(vtx, other)
+        if mine not in WORLD_SWITCHES or not one:
+            continue
+        row = [title]
+        for op, found, exits in ((one, one and parts.of_ours(one), traps_of), (two, two and parts.of_theirs(two),
+                                                                              exits_of_vtx)):
+            moved = [found[name] for name in parts.WORLD_SWITCH] if op else []
+            row += [number(exits(op)), *(f"{value:.0f}" for value in moved), f"{sum(moved):.0f}",
+                    f"{sum(found.values()) - sum(moved):.0f}"] if op else ["-"] * 6
+        rows.append(row)
+    heads = [*parts.WORLD_SWITCH, "sum", "rest"]
+    return Table("world-switch", "The world switch alone: instructions that move a vCPU's state",
+                 ["operation", "traps", *heads, "exits", *heads], rows, [
+                     "traps, exits: how often the world was left for the hypervisor. entry, state, FP: as in the table "
+                     "before. rest: everything else of the operation (service, choice, signals). The first six are "
+                     "Hartwood's, the others the VT-x side's, where VM entry, VM exit and VMPTRLD move by themselves "
+                     "what the table after next has."],
+                 sides=[("", 1), ("Hartwood", 6), ("VT-x", 6)])
+
+
+def places(data, vtx):
+    """Where both sides' instructions come from: the functions that have most of them."""
+    def most(op, rounds):
+        return ", ".join(f"{place.split(':')[1] or place} {number(count / rounds)}"
+                         for place, count in list(op["traced"]["places"].items())[:8]) if op else "-"
+
+    rows = [[title, most(one, one and one["rounds"]), most(two, two and two["traced"]["rounds"])]
+            for title, one, two in pairs(data, vtx)
+            if not one or one["hypervisor"] and not one.get("without_zeroing")]
+    return Table("places", "Instructions of one operation by function, the eight that have most",
+                 ["operation", "Hartwood", "VT-x side"], rows, ["Functions that are inlined count as themselves."],
+                 texts=[1, 2])
 
 
 def field_names(fields, rounds):
@@ -216,22 +247,24 @@ def field_names(fields, rounds):
 
 def state(data):
     rows = []
-    for title, name, _ in PAIRS:
+    for title, name, *_ in PAIRS:
         op = ours(data, name)
         if not op or op.get("without_zeroing") or not op["hypervisor"]:
             continue
         csrs = ", ".join(f"{csr} {number(reads / op['rounds'])}/{number(writes / op['rounds'])}"
                          for csr, (reads, writes) in op["traced"]["csrs"].items())
-        rows.append([title.strip(), csrs, field_names(op["traced"]["fields"], op["rounds"])])
+        rows.append([title, csrs, field_names(op["traced"]["fields"], op["rounds"])])
     return Table("state", "CSRs (reads/writes) and words of struct vcpu (loads/stores) of one operation",
-                 ["operation", "CSRs", "struct vcpu"], rows, texts=[1, 2])
+                 ["operation", "CSRs", "struct vcpu"], rows,
+                 ["In brackets behind an array, how many of its elements. Several names before one pair of numbers share "
+                  "a word of 8 bytes."], texts=[1, 2])
 
 
 def policies(data, others):
     """Builds that behave as if there were a VMCS, against the one that does not."""
     labels = list(others)
     rows = []
-    for title, name, _ in PAIRS:
+    for title, name, *_ in PAIRS:
         op = ours(data, name)
         found = [ours(others[label], name) for label in labels]
         if op and any(found):
@@ -240,49 +273,90 @@ def policies(data, others):
                 cells.append(number(other["instructions"]) if other else "-")
                 cells.append(number(other["instructions"] - op["instructions"]) if other else "-")
             rows.append([title, *cells])
-    heads = ["operation", "default"]
+    heads = ["operation", "lazy"]
     for label in labels:
         heads += [label[:10], "more"]
-    return Table("policies", "What laziness saves: instructions of builds that move state as a VMCS would", heads, rows)
+    return Table("policies", "What laziness saves: instructions of builds that move state as a VMCS would", heads, rows,
+                 [f"{label}: {POLICY_TEXT.get(label, label)}." for label in labels] +
+                 ["more: than the lazy build. Firmware included. What is imitated is the guest-state area; there is no "
+                  "host-state area to load, and the control fields are CSRs that stay (hyp/vs.h)."])
 
 
-def boots(numbers):
-    """What `make bench-policies` found of a whole boot: {policy: {"boot": {title: number}}}."""
-    names = list(numbers)
-    rows = []
-    for title, lazy in numbers["lazy"]["boot"].items():
-        found = [numbers[name]["boot"][title] for name in names]
-        rows.append([title, *(f"{value:.2f}" for value in found)])
-        rows.append(["  against lazy", *(f"{value / lazy:.4f}" for value in found)])
-    return Table("boots", "The same for a Linux boot, from make bench-policies", ["boot", *names], rows)
+POLICY_TEXT = {"default": "lazy, as it is", "full": "EXIT=full: each exit saves all general registers",
+               "eager": "SWITCH=eager: each exit stores, each entry loads the guest's CSRs", "both": "both of these"}
+
+
+def value(row, key):
+    return row["guest"] + row["hypervisor"] + row["firmware"] if key == "all" else row[key]
+
+
+def mean(rows, key):
+    return sum(value(row, key) for row in rows) / len(rows)
+
+
+def spread(rows, key):
+    found = [value(row, key) for row in rows]
+    return max(found) - min(found)
+
+
+def boots(found):
+    rows, notes = [], []
+    first, last = found["between"]
+    for variant in found["builds"]["default"]:
+        lazy = found["builds"]["default"][variant]
+        base = mean(lazy, "all"), mean(lazy, "hypervisor")
+        for build, variants in found["builds"].items():
+            runs = variants[variant]
+            everything, hypervisor = mean(runs, "all"), mean(runs, "hypervisor")
+            rows.append([f"{variant}: {'lazy' if build == 'default' else build}", number(mean(runs, "exits")),
+                         f"{hypervisor:.0f}", f"{100 * hypervisor / everything:.3f}", f"{everything:.0f}",
+                         f"{hypervisor - base[1]:.0f}", f"{100 * (hypervisor - base[1]) / base[0]:.3f}"])
+        seeds = ", ".join(str(row["seed"]) for row in lazy)
+        causes = ", ".join(f"{count} {cause}" for cause, count in lazy[0]["causes"].items())
+        notes.append(f"{variant}: seed{'s' if len(lazy) > 1 else ''} {seeds}; exits of the first: {causes}.")
+        if len(lazy) > 1:
+            most = [max(spread(variants[variant], key) for variants in found["builds"].values())
+                    for key in ("all", "hypervisor")]
+            notes.append(f"From seed to seed of one build all instructions differ by {most[0]} at most, the "
+                         f"hypervisor's by {most[1]}; the table has the mean.")
+    return Table("boots", "What laziness saves in a Linux boot, in instructions",
+                 ["boot: build", "exits", "hypervisor", "% of all", "all", "more", "% of lazy"], rows,
+                 [f"From {first} to {last}; {found['vcpus']} vCPU, {found['memory'] >> 20} MiB, one hart with Sstc. "
+                  "all: the guest's, the hypervisor's and the firmware's. more: of the hypervisor's than in the lazy build, "
+                  "and what part of the lazy build's boot that is.", *notes])
 
 
 def mapping(entries, where):
     rows = []
     for area in entries["area"]:
-        functions = ", ".join(f"{word.split(':')[1]}{where[word]}" for word in area["functions"])
-        rows.append([area["name"], area["hardware"], ", ".join(area["csrs"]), functions, area["here"]])
+        functions = ", ".join(f"{word.split(':')[1]} ({word.split(':')[0]}{where[word]})" for word in area["functions"])
+        rows.append([area["name"], f"{area['vtx']}: {area['hardware']}.", ", ".join(area["csrs"]), functions,
+                     area["here"]])
     return Table("mapping", "The six areas of a VMCS, and where the same is here",
-                 ["area", "VT-x hardware", "CSRs", "functions", "here"], rows,
-                 ["(inlined): the ELF has no symbol of that name, as the function is part of its caller."],
+                 ["area", "VT-x", "CSRs", "functions", "here"], rows,
+                 ["inlined: the ELF has no symbol of that name, as the function is part of its callers."],
                  texts=[1, 2, 3, 4])
 
 
 def differences(entries):
     return Table("differences", "Where the two designs differ in what they make easy or hard",
-                 ["", "VT-x", "RISC-V and Hartwood"],
+                 ["topic", "VT-x", "RISC-V and Hartwood"],
                  [[row["topic"], row["vtx"], row["riscv"]] for row in entries["difference"]], texts=[1, 2])
 
 
 def published(entries):
     """Theirs: on silicon, in cycles."""
     numbers = {name: index for index, name in enumerate(entries["sources"], 1)}
-    rows = [[row["what"], row["arch"], row["cpu"], row["cycles"], f"[{numbers[row['source']]}]"]
-            for row in entries["row"]]
-    notes = []
+    rows = []
+    for row in entries["row"]:
+        source = entries["sources"][row["source"]]
+        rows.append([row["what"], row["arch"], row["cpu"], row["cycles"],
+                     f"[{numbers[row['source']]}]" + (" quoted" if "quoted_by" in source else "")])
+    notes = [entries["missing"]]
     for name, index in numbers.items():
         source = entries["sources"][name]
-        notes.append(f"[{index}] {source['title']}. Read: {source['read']}"
-                     + (f" ({source['note']})" if "note" in source else "") + ".")
+        read = f"Not read itself; quoted by {source['quoted_by']}" if "quoted_by" in source else "Read"
+        notes.append(f"[{index}] {source['title']}. {read}: {source['at']}."
+                     + (f" {source['note']}." if "note" in source else ""))
     return Table("published", "Published cycle counts on silicon: theirs, not ours",
                  ["operation", "architecture", "CPU", "cycles", "source"], rows, notes, texts=[1, 2, 3, 4])

@@ -17,6 +17,9 @@ OWNER = re.compile(r'CPU(\d+):\s*$')   # whose registers follow: always those of
 CONSTANT = re.compile(r'mov (\w+), 0x([0-9a-f]+)$')
 REGISTER = re.compile(r'(r\w\w?)\s*: ([0-9a-f]{8})_([0-9a-f]{8})')
 
+# Files of the hypervisor; what is in a header is part of who uses it.
+SOURCE = re.compile(r'.*/tests/compare/vtx/([\w/]+\.[cS])(?::|$)')
+
 HANDLERS = {'exit_hypercall': 18, 'exit_cpuid': 10}
 
 # What deserves a count of its own, by mnemonic.
@@ -101,7 +104,7 @@ class Symbols:
     """Names for addresses of the hypervisor, and where its data lies."""
 
     def __init__(self, elf, offsets):
-        self.functions, self.data = [], {}
+        self.elf, self.functions, self.data = elf, [], {}
         listing = subprocess.run(['nm', '-S', elf], capture_output=True, text=True, check=True).stdout
         for line in listing.splitlines():
             words = line.split()
@@ -118,6 +121,25 @@ class Symbols:
     def function(self, address):
         index = bisect.bisect(self.starts, address) - 1
         return self.functions[index][1] if index >= 0 else '?'
+
+    def places(self, counts):
+        """{"file:function": count} of {address: count}: of the functions that were inlined where an instruction
+        lies, the innermost that is in a .c or .S file."""
+        text = subprocess.run(['addr2line', '-e', self.elf, '-a', '-f', '-i'], text=True, check=True,
+                              input=''.join(f'{address:#x}\n' for address in counts), capture_output=True).stdout
+        found, address, place, function = Counter(), None, None, None
+        for line in [*text.splitlines(), '0x0']:
+            if line.startswith('0x'):
+                if address is not None:
+                    found[place or f'other:{self.function(address)}'] += counts[address]
+                address, place, function = int(line, 16), None, None
+            elif function is None:
+                function = line
+            else:
+                if place is None and (match := SOURCE.match(line)):
+                    place = f'{match[1]}:{self.function(address) if function == "??" else function}'
+                function = None
+        return dict(found.most_common())
 
     def start(self, name):
         return next(start for start, function in self.functions if function == name)
@@ -155,10 +177,11 @@ def summary(instructions, symbols, field_names):
     host = [i for i in instructions if not i.is_guest]
     result = {'host': len(host), 'guest': len(instructions) - len(host), 'string_rounds': 0}
     functions, special, reads, writes, msrs = Counter(), Counter(), Counter(), Counter(), Counter()
-    moved, delivered = {}, no_accesses()
+    addresses, moved, delivered = Counter(), {}, no_accesses()
     before = {}
     for i in host:
         functions[symbols.function(i.rip)] += 1
+        addresses[i.rip] += 1
         if is_repeat(i, before.get(i.cpu)):
             result['string_rounds'] += 1
         before[i.cpu] = i
@@ -181,6 +204,7 @@ def summary(instructions, symbols, field_names):
     result['exits'] = exit_reasons(instructions, symbols)
     result['entries'] = special['vmlaunch'] + special['vmresume']
     result['functions'] = dict(functions.most_common())
+    result['places'] = symbols.places(addresses)
     result['special'] = dict(special)
     result['msrs'] = dict(msrs)
     result['vmreads'], result['vmwrites'] = dict(reads), dict(writes)

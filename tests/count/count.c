@@ -89,7 +89,7 @@ struct counters *counters_of(unsigned int hart)
  * hart that the block was translated for; that does for sums, and not for what is a hart's own. */
 struct counters *counters_here(void)
 {
-	return counters_of((unsigned int)register_read(REGISTER_MHARTID));
+	return counters_of(has_one_hart ? 0 : (unsigned int)register_read(REGISTER_MHARTID));
 }
 
 static void on_count(unsigned int hart, void *data)

@@ -80,3 +80,15 @@ def vtx_run(tmp_path_factory):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "ok"
     return out
+
+
+@pytest.fixture(scope="session")
+def riscv_run(tmp_path_factory):
+    """A directory with what one run of our side of the comparison writes, 20 rounds of each operation."""
+    out = tmp_path_factory.mktemp("riscv")
+    done = subprocess.run([sys.executable, "-B", str(hartwood.TOP / "tests" / "compare" / "riscv.py"), "--build",
+                           str(hartwood.BUILD), "--out", str(out), "--count", "20", f"default={hartwood.OUT}"],
+                          capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "ok"
+    return out
