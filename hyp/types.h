@@ -76,6 +76,21 @@ static inline u64 max_u64(u64 a, u64 b)
 	return a > b ? a : b;
 }
 
+/* The number of the lowest bit that is set, of at least one. A base RISC-V hart has no instruction
+ * for it (Zbb has), and the function that the compiler would call takes some 50. Shifted by each
+ * number of places, the constant has other six bits on top (de Bruijn). */
+static inline unsigned lowest_bit(u64 bits)
+{
+	static const u8 numbers[64] = {
+		0,  1,	48, 2,	57, 49, 28, 3,	61, 58, 50, 42, 38, 29, 17, 4,
+		62, 55, 59, 36, 53, 51, 43, 22, 45, 39, 33, 30, 24, 18, 12, 5,
+		63, 47, 56, 27, 60, 41, 37, 16, 54, 35, 52, 21, 44, 32, 23, 11,
+		46, 26, 40, 15, 34, 20, 31, 10, 25, 14, 19, 9,	13, 8,	7,  6,
+	};
+
+	return numbers[(bits & -bits) * 0x3f79d71b4cb0a89ULL >> 58];
+}
+
 /* Alignment must be a power of two. */
 static inline u64 align_down(u64 value, u64 alignment)
 {

@@ -181,9 +181,9 @@ static void send_ipi_by_id(u64 hart_mask)
 		u64 ids = 0;
 
 		for (u64 rest = hart_mask; rest != 0; rest &= rest - 1)
-			base = min_u64(base, machine.hart_id[__builtin_ctzll(rest)]);
+			base = min_u64(base, machine.hart_id[lowest_bit(rest)]);
 		for (u64 rest = hart_mask; rest != 0; rest &= rest - 1) {
-			unsigned index = (unsigned)__builtin_ctzll(rest);
+			unsigned index = lowest_bit(rest);
 
 			if (machine.hart_id[index] - base < 64) {
 				ids |= BIT(machine.hart_id[index] - base);
@@ -257,7 +257,7 @@ void hw_serve_pending(void)
 	u64 pending = csr_read(sip) & csr_read(sie);
 
 	for (; pending != 0; pending &= pending - 1)
-		(void)hw_serve_interrupt((u64)__builtin_ctzll(pending));
+		(void)hw_serve_interrupt(lowest_bit(pending));
 	console_poll();
 }
 

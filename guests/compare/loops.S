@@ -127,12 +127,14 @@ function spin_signalled
  * a: id of a stopped hart, b: its struct newborn. Starts it and waits for 10,000 instructions, in
  * which that one comes to run here and stops again. Needs Sstc.
  */
-function round_start
+	.macro	start_and_wait kind
 	mv	a0, a1
+	ld	t2, 16(a2)
 	ld	a1, 0(a2)
 	li	a7, SBI_HSM
 	li	a6, HSM_START
 	ecall
+	slti	x0, t2, MARK_MIDDLE + \kind
 	mv	t3, a0
 	rdtime	t0
 	addi	t0, t0, 100
@@ -148,6 +150,11 @@ function round_start
 	csrw	CSR_STIMECMP, t0
 	mv	a0, t3
 	ret
+	.endm
+function start_counted
+	start_and_wait COUNTED
+function start_traced
+	start_and_wait TRACED
 
 /* The first instructions of a vCPU; a1 = struct newborn. */
 	.macro	stop
@@ -157,58 +164,12 @@ function round_start
 	.endm
 function newborn_counted
 	ld	t0, 16(a1)
-	csrr	t0, instret
-	sd	t0, 8(a1)
+	csrr	t1, instret
+	slti	x0, t0, MARK_OTHER_END + COUNTED
+	sd	t1, 8(a1)
 	stop
 function newborn_traced
 	ld	t0, 16(a1)
-	slti	x0, t0, MARK_OTHER_END
+	slti	x0, t0, MARK_OTHER_END + TRACED
 	sd	t0, 24(a1)
 	stop
-
-/* b: struct mover: waits until it has been signalled, which ends the round. */
-	.macro	suspend
-	li	a7, SBI_HSM
-	li	a6, HSM_SUSPEND
-	li	a0, HSM_SUSPEND_RETENTIVE
-	ecall
-	.endm
-function round_moved_counted
-	mv	t3, a2
-	suspend
-	csrr	t0, instret
-	sd	t0, 0(t3)
-	csrci	sip, SIP_SSIP
-	ret
-function round_moved_traced
-	mv	t3, a2
-	ld	t0, 8(t3)
-	suspend
-	slti	x0, t0, MARK_OTHER_END
-	csrci	sip, SIP_SSIP
-	ret
-
-/* void wake_counted(u64 hart, u64 number): wakes it and leaves its own hart to it, until signalled. */
-	.macro	wake
-	li	a0, 1
-	li	a7, SBI_IPI
-	li	a6, 0
-	ecall
-	suspend
-	.endm
-function wake_counted
-	mv	t3, a1
-	mv	a1, a0
-	la	t1, meter_begun
-	csrr	t0, instret
-	sd	t0, 0(t1)
-	wake
-	ret
-function wake_traced
-	mv	t3, a1
-	mv	a1, a0
-	la	t1, meter_begun
-	slti	x0, t3, MARK_OTHER_BEGIN
-	sd	t0, 0(t1)
-	wake
-	ret

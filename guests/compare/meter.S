@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * meter_counted and meter_traced (meter.h): between the readings, or the marks, the instructions
- * are the same, so that a round of the one and of the other differ by nothing but chance.
+ * meter_counted and meter_traced (meter.h): between the readings, or the long marks, the
+ * instructions are the same, so that a round of the one and of the other differ by nothing but
+ * chance.
  */
 #include "meter.h"
 
@@ -37,10 +38,12 @@
 
 enter meter_counted
 	la	t1, meter_begun
+	slti	x0, s2, MARK_ROUND_BEGIN + COUNTED
 	csrr	s0, instret
 	sd	s0, 0(t1)
 	jalr	t0
 	csrr	t1, instret
+	slti	x0, s2, MARK_ROUND_END + COUNTED
 	leave
 	sub	a0, t1, s0
 	restore

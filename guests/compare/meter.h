@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One round of an operation, between two readings of instret or between two marks of the counting
- * plugin (tests/count). Under -icount instret is the instructions of the whole machine.
+ * One round of an operation, between two short marks of the counting plugin (tests/count) and,
+ * within them, two readings of instret; or between two marks that tell all. Under -icount instret
+ * is the instructions of the whole machine.
  */
 #pragma once
 
@@ -13,6 +14,15 @@
 /* Where somebody else begins or ends a round, these count in place of the two above. */
 #define MARK_OTHER_BEGIN 104
 #define MARK_OTHER_END	 105
+/* Between the parts of a round. */
+#define MARK_MIDDLE 106
+#define MARK_SENT   107
+/* The round before it does not count. */
+#define MARK_VOID 108
+
+/* Added to a mark: a short one, as each counted round has. And nothing, for the traced ones. */
+#define COUNTED 1024
+#define TRACED	0
 
 #ifndef __ASSEMBLER__
 #include "sbi.h"
@@ -31,7 +41,10 @@ struct operation {
 	u64 interrupts;				  /* opened in sie, with sstatus.SIE */
 	u64 count;				  /* rounds; each moves `a` on by `step` */
 	u64 step;
-	u64 *end; /* NULL, or where somebody else leaves instret at the end of a round */
+	u64 traced; /* rounds, 0: METER_TRACED */
+	u64 *end;   /* NULL, or where somebody else leaves instret at the end of a round */
+	void (*prepare)(void); /* NULL, or what is to be done before each round */
+	bool (*is_void)(struct sbi_result result); /* NULL, or whether it must be run again */
 };
 
 /* instret as the round began, by meter_counted. */
@@ -39,7 +52,7 @@ extern volatile u64 meter_begun;
 
 /* Both run the same instructions between their two readings or marks; the first gives how many
  * instructions that were by instret, the second reading's own included. */
-u64 meter_counted(round_function *run, u64 a, u64 b, struct sbi_result *result);
+u64 meter_counted(round_function *run, u64 a, u64 b, struct sbi_result *result, u64 number);
 void meter_traced(round_function *run, u64 a, u64 b, struct sbi_result *result, u64 number);
 
 /* The rounds, a warm-up before them and a traced one after, and two lines:
@@ -67,4 +80,6 @@ void compare_touch(void);
 void compare_pair(void);
 void compare_move(void);
 void compare_interrupt(void);
+void compare_tick(void);
+void compare_device(void);
 #endif

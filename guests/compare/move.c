@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A vCPU that moves from hart to hart. Three vCPUs on two harts: the boot vCPU waits; of the two
- * others the one that runs signals the third, which comes to run where the boot vCPU was, signals
- * the boot vCPU, for which there is no hart now, and waits: its own hart, idle, takes the boot
- * vCPU. Next time it is the third's turn. A round is from that signal to the boot vCPU's first
- * instruction. Between rounds the emulator lets harts spin for a lock that another hart holds, up
- * to the ends of their turns; so there are a hundredth of the rounds, and not less than eight.
+ * vCPUs that move from hart to hart: three of them on two harts, of which two run and one waits.
+ * The one that ran for longer waits, too, and leaves an idle hart; the other signals the third,
+ * which comes to run there, though it has waited where its signaller runs now. So every wait is
+ * followed by a start elsewhere. A move is made of three parts:
+ *
+ *	leave	a vCPU waits, until its hart is idle: MARK_OTHER_BEGIN to the next MARK_MIDDLE
+ *	signal	the SBI call of the one that runs: MARK_MIDDLE to MARK_SENT
+ *	arrive	the idle hart takes the third, to its first instruction: MARK_MIDDLE to
+ *MARK_OTHER_END
+ *
+ * The first and the last are what the idle hart executes, the second what the other does: neither
+ * depends on whose turn the emulator says it is, as long as no hart waits for another. Therefore
+ * the signal comes when the hart has been idle for a while.
  */
 #include "boot.h"
 #include "check.h"
@@ -13,87 +20,116 @@
 #include "hart.h"
 #include "meter.h"
 
-round_function round_moved_counted, round_moved_traced;
-void wake_counted(u64 hart, u64 number), wake_traced(u64 hart, u64 number);
+#define MOVERS	      3
+#define IDLE_TURNS    8
+#define TURN_IN_TICKS 20
 
-/* loops.S knows the offsets. */
-static struct mover {
-	u64 instret;
-	u64 number;
-} mover;
+typedef void signal_function(u64 hart, u64 number);
+typedef u64 wait_function(u64 number);
+signal_function move_signal_counted, move_signal_traced;
+wait_function move_wait_counted, move_wait_traced;
 
-static volatile bool runs[HART_MAX], over;
-static volatile u64 waits; /* of the boot vCPU */
+static volatile bool over;
+static volatile unsigned int newest; /* the one that came to run last */
+static volatile u64 lost;	     /* waits that ended without a signal */
 
 /*
  * The emulator lets a hart that spins go on to the end of its turn, which is not later than the
  * machine's next timer: so one is kept a little ahead. Its interrupt is not enabled.
  */
-static void spin(void)
+static void let_others_run(void)
 {
-	csr_write(CSR_STIMECMP, time_now() + 10);
+	u64 end = time_now() + TURN_IN_TICKS;
+
+	csr_write(CSR_STIMECMP, end);
+	while (time_now() < end) /* NOPs are what it executes fastest */
+		__asm__ volatile(".rept 128; nop; .endr");
 }
 
-static void await_status(const struct hart *hart, s64 status)
+static void await_idle(const struct hart *hart)
 {
-	while (hart_status(hart) != status)
-		spin();
+	while (hart_status(hart) != HSM_SUSPENDED)
+		let_others_run();
+	for (int i = 0; i < IDLE_TURNS; i++)
+		let_others_run();
 }
 
-static void await_signal(void)
+static u64 wait(void)
 {
-	while (!(csr_read(sip) & SIP_SSIP))
-		sbi_call(SBI_HSM, HSM_SUSPEND, HSM_SUSPEND_RETENTIVE, 0, 0, 0);
+	u64 signal = (meter_is_traced ? move_wait_traced : move_wait_counted)(meter_number);
+
+	lost += !signal;
+	return signal;
 }
 
-/* One of the two others. From its turn on, the boot vCPU has to begin another wait first. */
-static void take_turns(void *argument)
+/*
+ * Of one that has just come to run, signalled by its successor. It stays until the one that it has
+ * signalled runs: its own hart would take that one, if it were free first.
+ */
+static u64 take_turn(unsigned int index)
 {
-	const struct hart *self = hart_self(), *partner = argument;
+	unsigned int next = (index + 2) % MOVERS;
 
+	newest = index;
+	await_idle(&harts[(index + 1) % MOVERS]);
+	(meter_is_traced ? move_signal_traced : move_signal_counted)(harts[next].id, meter_number);
+	while (newest != next && !over)
+		let_others_run();
+	return wait();
+}
+
+static void keep_moving(void *waits_first)
+{
 	csr_write(sie, (u64)SIP_SSIP);
-	for (;;) {
-		await_signal();
-		csr_clear(sip, (u64)SIP_SSIP);
-		u64 seen = waits;
-
-		runs[self->index] = true;
-		while (!over && (waits == seen || hart_status(&harts[0]) != HSM_SUSPENDED))
-			spin();
-		if (over)
-			break;
-		runs[partner->index] = false;
-		sbi_call(SBI_IPI, 0, 1, partner->id, 0, 0);
-		while (!runs[partner->index])
-			spin();
-		(meter_is_traced ? wake_traced : wake_counted)(harts[0].id, meter_number);
-	}
-	sbi_call(SBI_IPI, 0, 1, partner->id, 0, 0);
+	if (waits_first)
+		wait();
+	while (!over)
+		take_turn(hart_self()->index);
 }
 
+/* A round of all three: as many moves. */
 static struct sbi_result move(u64 count, u64 a, u64 b)
 {
-	mover.number = meter_number;
-	waits++;
-	return (meter_is_traced ? round_moved_traced : round_moved_counted)(count, a, b);
+	(void)count;
+	(void)a;
+	(void)b;
+	return (struct sbi_result){.value = take_turn(0)};
+}
+
+static bool was_signalled(struct sbi_result result)
+{
+	return result.value == SIP_SSIP;
+}
+
+/* The other two, on the other hart: the first of them waits when the second comes. */
+static void start_others(void)
+{
+	hart_start(&harts[1], keep_moving, &harts[1]);
+	await_idle(&harts[1]);
+	hart_start(&harts[2], keep_moving, NULL);
+	csr_write(sie, (u64)SIP_SSIP);
+	wait();
+}
+
+static void end_others(void)
+{
+	over = true;
+	for (unsigned int i = 1; i < MOVERS; i++) {
+		sbi_call(SBI_IPI, 0, 1, harts[i].id, 0, 0);
+		while (hart_status(&harts[i]) != HSM_STOPPED)
+			let_others_run();
+	}
 }
 
 void compare_move(void)
 {
-	hart_start(&harts[1], take_turns, &harts[2]);
-	hart_start(&harts[2], take_turns, &harts[1]);
-	await_status(&harts[1], HSM_SUSPENDED);
-	await_status(&harts[2], HSM_SUSPENDED);
-	sbi_call(SBI_IPI, 0, 1, harts[1].id, 0, 0);
-	while (!runs[1])
-		spin();
+	start_others();
 	measure(&(struct operation){.name = "move",
 				    .run = move,
-				    .b = (u64)&mover,
-				    .count = meter_rounds() < 800 ? 8 : meter_rounds() / 100,
-				    .interrupts = SIP_SSIP,
-				    .end = &mover.instret});
-	over = true;
-	await_status(&harts[1], HSM_STOPPED);
-	await_status(&harts[2], HSM_STOPPED);
+				    .verify = was_signalled,
+				    .count = meter_rounds() / MOVERS + 1,
+				    .traced = 4,
+				    .interrupts = SIP_SSIP});
+	end_others();
+	check_one("waits that ended without a signal", lost, 0);
 }

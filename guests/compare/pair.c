@@ -10,7 +10,7 @@
 
 typedef void pong_function(u64 count, u64 other);
 
-round_function ping_plain, ping_fp, round_start, round_signal;
+round_function ping_plain, ping_fp, start_counted, start_traced, round_signal;
 pong_function pong_plain, pong_fp;
 void spin_signalled(volatile u64 *counter, volatile u64 *stop);
 extern const char vector_signalled[], newborn_counted[], newborn_traced[];
@@ -22,7 +22,7 @@ static void pong(void *function)
 	context_set_fs(CONTEXT_INITIAL);
 	csr_write(sie, (u64)SIP_SSIP);
 	is_ready = true;
-	((pong_function *)function)(meter_rounds() + METER_OTHERS, harts[0].id);
+	((pong_function *)function)(meter_rounds() + METER_OTHERS + 1, harts[0].id);
 }
 
 /* ping_* takes the other's id as its second argument, where a round has its first. */
@@ -37,6 +37,10 @@ static void measure_switch(const char *name, round_function *ping, pong_function
 				    .a = harts[1].id,
 				    .count = meter_rounds(),
 				    .interrupts = SIP_SSIP});
+	/* The other stops after its last round, which is none of those. */
+	csr_write(sie, (u64)SIP_SSIP);
+	ping(1, harts[1].id, 0);
+	csr_write(sie, 0ul);
 	check_true("the other vCPU was signalled as often",
 		   hart_wait_status(&harts[1], HSM_STOPPED));
 }
@@ -57,7 +61,7 @@ static struct sbi_result start_newborn(u64 count, u64 hart, u64 argument)
 
 	child->entry = entries[meter_is_traced];
 	child->number = meter_number;
-	return round_start(count, hart, argument);
+	return (meter_is_traced ? start_traced : start_counted)(count, hart, argument);
 }
 
 static bool is_success(struct sbi_result result)

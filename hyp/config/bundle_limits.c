@@ -143,7 +143,7 @@ struct dedication {
 
 static unsigned long first_hart_id(u64 harts)
 {
-	return hw_machine()->hart_id[__builtin_ctzll(harts)];
+	return hw_machine()->hart_id[lowest_bit(harts)];
 }
 
 static bool dedicate(struct bundle_parser *parser, const struct bundle_vm *vm,
@@ -153,7 +153,7 @@ static bool dedicate(struct bundle_parser *parser, const struct bundle_vm *vm,
 
 	if (twice)
 		return bundle_fail(parser, "harts: hart %lu is dedicated to the VM \"%s\" already",
-				   first_hart_id(twice), dedication->owner[__builtin_ctzll(twice)]);
+				   first_hart_id(twice), dedication->owner[lowest_bit(twice)]);
 	for (unsigned i = 0; i < HW_HART_MAX; i++)
 		if (harts & BIT(i))
 			dedication->owner[i] = vm->name;
@@ -175,7 +175,7 @@ static bool check_left(struct bundle_parser *parser, struct bundle_vm *vm,
 	if (lost)
 		bundle_report(parser, BUNDLE_WARNING,
 			      "harts: hart %lu is not used, it is dedicated to the VM \"%s\"",
-			      first_hart_id(lost), dedication->owner[__builtin_ctzll(lost)]);
+			      first_hart_id(lost), dedication->owner[lowest_bit(lost)]);
 	*harts &= ~lost;
 	return true;
 }

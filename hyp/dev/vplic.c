@@ -58,8 +58,9 @@ static u32 *word_at(u32 *words, u64 word)
 	return word < VPLIC_WORDS ? &words[word] : NULL;
 }
 
-/* Written out, since without Zbb the compiler's builtin is a library call. bits is not zero. */
-static unsigned lowest_bit(u32 bits)
+/* Like lowest_bit(), with no multiplication, which a proof could hardly follow. bits is not zero.
+ */
+static unsigned lowest_source(u32 bits)
 {
 	unsigned position = 0;
 
@@ -83,7 +84,7 @@ static unsigned best_source_locked(const struct vplic *plic, const struct vplic_
 	for (unsigned word = 0; word < VPLIC_WORDS; word++) {
 		u32 candidates = plic->pending[word] & context->enable[word];
 		while (candidates != 0) {
-			unsigned source = word * 32 + lowest_bit(candidates);
+			unsigned source = word * 32 + lowest_source(candidates);
 			candidates &= candidates - 1;
 			if (plic->priority[source] > floor) {
 				floor = plic->priority[source];

@@ -96,20 +96,23 @@ u64 *gstage_entry_at(const struct gstage *gs, hpa_t table, unsigned level, u64 a
 	return (u64 *)hw_ram(table) + index;
 }
 
+/* Only the root has more index bits, so all below it is alike. */
 unsigned gstage_descend(const struct gstage *gs, u64 address, unsigned lowest,
 			u64 *path[GSTAGE_LEVELS_MAX])
 {
 	unsigned level = gstage_root_level(gs);
-	hpa_t table = gs->root;
+	unsigned shift = gstage_entry_shift(level);
 
+	path[level] = gstage_entry_at(gs, gs->root, level, address);
 	for (;;) {
-		path[level] = gstage_entry_at(gs, table, level, address);
 		u64 entry = gstage_entry_read(path[level]);
 
 		if (level == lowest || !gstage_entry_is_valid(entry) || gstage_entry_is_leaf(entry))
 			return level;
-		table = gstage_entry_address(entry);
 		level--;
+		shift -= GSTAGE_INDEX_BITS;
+		path[level] = (u64 *)hw_ram(gstage_entry_address(entry)) +
+			      (address >> shift & (GSTAGE_ENTRY_COUNT - 1));
 	}
 }
 
@@ -128,14 +131,17 @@ enum status gstage_walk(const struct gstage *gs, gpa_t address, struct gstage_le
 {
 	u64 *path[GSTAGE_LEVELS_MAX];
 
+	leaf->size = 0;
 	if (address.value >= gstage_space_size(gs->mode))
 		return STATUS_NOT_FOUND;
 
 	unsigned level = gstage_descend(gs, address.value, 0, path);
 	u64 entry = gstage_entry_read(path[level]);
 
-	if (!gstage_entry_is_valid(entry))
+	if (!gstage_entry_is_valid(entry)) {
+		leaf->size = gstage_entry_size(level);
 		return STATUS_NOT_FOUND;
+	}
 	describe_leaf(entry, level, address.value & (gstage_entry_size(level) - 1), leaf);
 	return STATUS_OK;
 }

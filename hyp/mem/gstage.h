@@ -57,7 +57,9 @@ enum status gstage_unmap(struct gstage *gs, gpa_t address, u64 length,
 			 hpa_t *freed_tables) MUST_CHECK;
 void gstage_free_tables(struct gstage *gs, hpa_t freed_tables);
 
-/* STATUS_NOT_FOUND: not mapped, or outside the space. */
+/* STATUS_NOT_FOUND: not mapped, and leaf->size is that of the largest aligned block around the
+ * address, of those that one entry can map, in which nothing is; or outside the space, and it is 0.
+ */
 enum status gstage_walk(const struct gstage *gs, gpa_t address,
 			struct gstage_leaf *leaf) MUST_CHECK;
 

@@ -56,7 +56,7 @@ static u64 block_size(unsigned order)
 
 static unsigned order_of_leaf(u64 size)
 {
-	return (unsigned)__builtin_ctzll(size) - PAGE_SHIFT;
+	return lowest_bit(size) - PAGE_SHIFT;
 }
 
 /* The block of that order around an address of RAM. False if it reaches beyond RAM. */
@@ -65,13 +65,6 @@ static bool block_around(const struct guest_memory *memory, gpa_t address, unsig
 {
 	*start = gpa(align_down(address.value, block_size(order)));
 	return guest_memory_contains(memory, *start, block_size(order));
-}
-
-static bool is_mapped_locked(const struct guest_memory *memory, gpa_t address)
-{
-	struct gstage_leaf leaf;
-
-	return gstage_walk(&memory->gstage, address, &leaf) == STATUS_OK;
 }
 
 /* A block that a hart has set out to give. It lives on that hart's stack, in memory->gifts, while
@@ -96,68 +89,69 @@ static bool is_being_given_locked(struct guest_memory *memory, gpa_t start, unsi
 	return false;
 }
 
-static bool is_taken_locked(struct guest_memory *memory, gpa_t start, unsigned order)
+/* A block of that order around an address of RAM in which nothing is mapped, nor about to be. */
+static bool is_open_locked(struct guest_memory *memory, gpa_t address, unsigned order, u64 empty,
+			   gpa_t *start)
 {
-	struct gstage_leaf leaf;
-	gpa_t mapped;
-	gpa_t end = gpa(start.value + block_size(order));
-
-	return gstage_find(&memory->gstage, start, end, &mapped, &leaf) == STATUS_OK ||
-	       is_being_given_locked(memory, start, order);
+	return block_size(order) <= empty && block_around(memory, address, order, start) &&
+	       !is_being_given_locked(memory, *start, order);
 }
 
+enum finding { PRESENT, BEGUN, BUSY };
+
 /*
- * Gives a new, zeroed block to an empty place. STATUS_EXISTS: something is mapped in that block, or
- * another hart is about to; STATUS_NO_MEMORY: no block, or no table for it.
+ * Sets out to give a block around an address at which nothing is mapped: of max_order, or just a
+ * page. BUSY: another hart is about to.
  *
  * That a place is given by one hart only means that no VM takes pages, not even for a moment,
  * beyond its own RAM and tables, which others may need.
  */
-static enum status give_block(struct guest_memory *memory, gpa_t start, unsigned order)
+static enum finding begin_gift(struct guest_memory *memory, gpa_t address, unsigned max_order,
+			       struct gift *gift)
 {
-	struct gift gift = {.start = start, .order = order};
-	hpa_t block;
+	struct gstage_leaf leaf;
+	enum finding finding = BEGUN;
 
 	lock_acquire(&memory->lock);
-	bool taken = is_taken_locked(memory, start, order);
-
-	if (!taken)
-		list_push_back(&memory->gifts, &gift.link);
+	if (gstage_walk(&memory->gstage, address, &leaf) == STATUS_OK)
+		finding = PRESENT;
+	else if (is_open_locked(memory, address, max_order, leaf.size, &gift->start))
+		gift->order = max_order;
+	else if (is_open_locked(memory, address, PAGE_ORDER_4K, leaf.size, &gift->start))
+		gift->order = PAGE_ORDER_4K;
+	else
+		finding = BUSY;
+	if (finding == BEGUN)
+		list_push_back(&memory->gifts, &gift->link);
 	lock_release(&memory->lock);
-	if (taken)
-		return STATUS_EXISTS;
+	return finding;
+}
 
-	enum status status = page_alloc_zeroed(order, &block);
+/* Gives it. STATUS_NO_MEMORY: no block, or no table for it. */
+static enum status give(struct guest_memory *memory, struct gift *gift)
+{
+	u64 size = block_size(gift->order);
+	hpa_t block;
+	enum status status = page_alloc_zeroed(gift->order, &block);
 	bool allocated = status == STATUS_OK;
 
 	/* The entry is written with release, so the zeroes are visible before it is. */
 	lock_acquire(&memory->lock);
 	if (allocated)
-		status = gstage_map(&memory->gstage, start, block, block_size(order), PROT_RWX,
-				    block_size(order));
+		status = gstage_map(&memory->gstage, gift->start, block, size, PROT_RWX, size);
 	if (status == STATUS_OK)
-		memory->page_count += 1ULL << order;
-	list_remove(&gift.link);
+		memory->page_count += 1ULL << gift->order;
+	list_remove(&gift->link);
 	lock_release(&memory->lock);
 
 	if (allocated && status != STATUS_OK)
-		page_free(block, order);
+		page_free(block, gift->order);
 	return status;
-}
-
-/* Gives a block around the address, a large one if it can be. STATUS_EXISTS: look again. */
-static enum status give_around(struct guest_memory *memory, gpa_t address)
-{
-	gpa_t large;
-
-	if (block_around(memory, address, PAGE_ORDER_2M, &large) &&
-	    give_block(memory, large, PAGE_ORDER_2M) == STATUS_OK)
-		return STATUS_OK;
-	return give_block(memory, gpa(align_down(address.value, PAGE_SIZE)), PAGE_ORDER_4K);
 }
 
 enum status guest_memory_touch(struct guest_memory *memory, gpa_t address, bool *fresh)
 {
+	unsigned max_order = PAGE_ORDER_2M;
 	bool ignored;
 
 	if (fresh == NULL)
@@ -167,20 +161,22 @@ enum status guest_memory_touch(struct guest_memory *memory, gpa_t address, bool 
 		return STATUS_NOT_FOUND;
 
 	for (;;) {
-		lock_acquire(&memory->lock);
-		bool present = is_mapped_locked(memory, address);
-		lock_release(&memory->lock);
+		struct gift gift;
+		enum finding finding = begin_gift(memory, address, max_order, &gift);
 
-		if (present)
+		if (finding == PRESENT)
 			return STATUS_OK;
-
-		enum status status = give_around(memory, address);
+		if (finding == BUSY) {
+			/* No longer than it takes to zero one block. */
+			hw_pause();
+			continue;
+		}
+		enum status status = give(memory, &gift);
 
 		*fresh = status == STATUS_OK;
-		if (status != STATUS_EXISTS)
+		if (*fresh || gift.order == PAGE_ORDER_4K)
 			return status;
-		/* Another hart is at it: no longer than it takes to zero one block. */
-		hw_pause();
+		max_order = PAGE_ORDER_4K;
 	}
 }
 

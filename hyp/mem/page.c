@@ -196,7 +196,7 @@ static struct region *find_best_fit(unsigned order, unsigned *found_order)
 		if (large_enough == 0)
 			continue;
 
-		unsigned smallest = (unsigned)__builtin_ctz(large_enough);
+		unsigned smallest = lowest_bit(large_enough);
 
 		if (smallest < *found_order) {
 			*found_order = smallest;

@@ -86,6 +86,6 @@ static inline u64 set_first(const struct set *set)
 	u64 number = 0;
 
 	for (unsigned i = set->depth; i-- > 0;)
-		number = number * 64 + (u64)__builtin_ctzll(set->level[i][number]);
+		number = number * 64 + lowest_bit(set->level[i][number]);
 	return number;
 }

@@ -9,7 +9,7 @@
 static NOINLINE struct sbi_ret send_to_others(struct vcpu *vcpu, u64 targets)
 {
 	for (; targets; targets &= targets - 1) {
-		struct vcpu *target = vm_vcpu(vcpu->vm, (unsigned)__builtin_ctzll(targets));
+		struct vcpu *target = vm_vcpu(vcpu->vm, lowest_bit(targets));
 
 		__atomic_fetch_or(&target->irq_posted, HVIP_VSSIP, __ATOMIC_SEQ_CST);
 		__atomic_fetch_or(&target->requests, REQUEST_IRQ, __ATOMIC_SEQ_CST);

@@ -15,7 +15,7 @@ u64 recycle_begin(u64 harts)
 bool recycle_is_done(u64 ticket, u64 harts)
 {
 	for (; harts; harts &= harts - 1) {
-		const struct pcpu *pcpu = pcpu_get((unsigned)__builtin_ctzll(harts));
+		const struct pcpu *pcpu = pcpu_get(lowest_bit(harts));
 
 		if (__atomic_load_n(&pcpu->recycled, __ATOMIC_ACQUIRE) < ticket)
 			return false;

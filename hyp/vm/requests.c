@@ -94,7 +94,7 @@ void requests_fence(struct vcpu *self, u64 targets, u32 bits)
 		targets &= ~self->self;
 	}
 	for (u64 rest = targets; rest; rest &= rest - 1) {
-		unsigned id = (unsigned)__builtin_ctzll(rest);
+		unsigned id = lowest_bit(rest);
 		struct vcpu *target = vm_vcpu(self->vm, id);
 
 		ask(target, bits);
@@ -106,7 +106,7 @@ void requests_fence(struct vcpu *self, u64 targets, u32 bits)
 	if (ipis)
 		hw_send_ipi(ipis);
 	for (u64 rest = targets; rest; rest &= rest - 1) {
-		unsigned id = (unsigned)__builtin_ctzll(rest);
+		unsigned id = lowest_bit(rest);
 
 		if (hart[id] >= 0 && hart[id] != here)
 			wait_for(self, vm_vcpu(self->vm, id), hart[id], ticket[id]);

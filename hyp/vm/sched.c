@@ -119,8 +119,7 @@ u64 sched_claim_one(u64 wanted, unsigned preferred)
 
 	/* Lost to somebody else, it is gone from the mask: the next round has fewer. */
 	while ((idle = load_mask(&sched.idle) & wanted) != 0) {
-		unsigned index =
-			idle >> preferred & 1 ? preferred : (unsigned)__builtin_ctzll(idle);
+		unsigned index = idle >> preferred & 1 ? preferred : lowest_bit(idle);
 
 		if (clear_mask(&sched.idle, index))
 			return BIT(index);

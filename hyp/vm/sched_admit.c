@@ -119,10 +119,10 @@ static u32 load_of(const struct sched_limits *limits)
 /* Worst fit: to the hart with the least real-time load, which leaves room for others everywhere. */
 static unsigned least_loaded(u64 harts)
 {
-	unsigned found = (unsigned)__builtin_ctzll(harts);
+	unsigned found = lowest_bit(harts);
 
 	for (; harts; harts &= harts - 1) {
-		unsigned hart = (unsigned)__builtin_ctzll(harts);
+		unsigned hart = lowest_bit(harts);
 
 		if (book.rt_load[hart] < book.rt_load[found])
 			found = hart;
@@ -136,7 +136,7 @@ static void give_up_rt(struct vm *vm)
 		struct sched_vcpu *sched_vcpu = &vm->vcpus[i]->sched;
 
 		if (sched_vcpu->load) {
-			unsigned hart = (unsigned)__builtin_ctzll(sched_vcpu->harts);
+			unsigned hart = lowest_bit(sched_vcpu->harts);
 
 			book.rt_load[hart] -= sched_vcpu->load;
 			if (book.rt_load[hart] == 0)
@@ -184,7 +184,7 @@ static void count_users(const struct sched_limits *limits, u32 change)
 	if (!limits->harts)
 		book.anywhere_count += change;
 	for (u64 rest = limits->dedicated ? 0 : limits->harts; rest; rest &= rest - 1)
-		book.users[__builtin_ctzll(rest)] += change;
+		book.users[lowest_bit(rest)] += change;
 }
 
 static void set_weights(struct vm *vm)
@@ -253,7 +253,7 @@ enum status sched_admit(struct vm *vm, const char **reason)
 	set_weights(vm);
 	/* Who is on these harts goes elsewhere. */
 	for (u64 rest = vm->limits.dedicated ? vm->limits.harts : 0; rest; rest &= rest - 1)
-		steal_evict(hart_get((unsigned)__builtin_ctzll(rest)));
+		steal_evict(hart_get(lowest_bit(rest)));
 	if (vm->limits.dedicated)
 		hw_send_ipi(sched.all); /* for their WFI, and for who runs there */
 	return STATUS_OK;
@@ -328,5 +328,5 @@ unsigned sched_hart_for_work(void)
 	u64 harts = harts_for_work();
 	u64 idle = load_mask(&sched.idle) & harts;
 
-	return (unsigned)__builtin_ctzll(idle ? idle : harts);
+	return lowest_bit(idle ? idle : harts);
 }

@@ -107,7 +107,7 @@ static s64 find_ahead(const struct hart *hart, u64 others, u64 *unit)
 
 	*unit = unit_of(hart->weight);
 	for (u64 rest = others; rest; rest &= rest - 1) {
-		const struct hart *other = hart_get((unsigned)__builtin_ctzll(rest));
+		const struct hart *other = hart_get(lowest_bit(rest));
 		u64 its_now = __atomic_load_n(&other->published_now, __ATOMIC_RELAXED);
 		u64 its_weight = __atomic_load_n(&other->published_weight, __ATOMIC_RELAXED);
 

@@ -171,7 +171,7 @@ static void pass_on_claim(struct hart *hart)
 	u64 others = load_mask(&sched.stealable) & ~BIT(hart->index);
 
 	for (; others && load_mask(&sched.idle); others &= others - 1) {
-		struct hart *other = hart_get((unsigned)__builtin_ctzll(others));
+		struct hart *other = hart_get(lowest_bit(others));
 
 		lock_acquire(&other->lock);
 		hart_unlock(other, kick_left_over(other));

@@ -87,10 +87,10 @@ static s64 lag_of(const struct hart *victim, const struct hart *hart)
 /* Of one victim at least. */
 static struct hart *most_behind(const struct hart *hart, u64 victims)
 {
-	struct hart *found = hart_get((unsigned)__builtin_ctzll(victims));
+	struct hart *found = hart_get(lowest_bit(victims));
 
 	while (victims &= victims - 1) {
-		struct hart *victim = hart_get((unsigned)__builtin_ctzll(victims));
+		struct hart *victim = hart_get(lowest_bit(victims));
 
 		if (lag_of(victim, hart) > lag_of(found, hart))
 			found = victim;
@@ -154,9 +154,9 @@ unsigned steal_choose_home(const struct vcpu *vcpu)
 	u64 least = UINT64_MAX;
 
 	if (idle)
-		return idle >> home & 1 ? home : (unsigned)__builtin_ctzll(idle);
+		return idle >> home & 1 ? home : lowest_bit(idle);
 	for (; mask; mask &= mask - 1) {
-		unsigned index = (unsigned)__builtin_ctzll(mask);
+		unsigned index = lowest_bit(mask);
 		u64 weight = __atomic_load_n(&hart_get(index)->published_weight, __ATOMIC_RELAXED);
 
 		if (weight < least) {

@@ -12,13 +12,14 @@ last line is `ok` or `failed`.
 import argparse
 import bisect
 import collections
+import dataclasses
 import json
 import os
 import pathlib
 import re
-import statistics
 import subprocess
 import sys
+import time
 import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -26,8 +27,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "count"), str(HERE)]
 import counts  # noqa: E402
 import hartwood  # noqa: E402
 import layout as layouts  # noqa: E402
-
-LOOP_BEGIN, LOOP_END, BEGIN, END, OTHER_BEGIN, OTHER_END = range(100, 106)
+from rounds import SPLIT, Failure, read_sections, simple  # noqa: E402
 
 # Instructions that are counted: mask and value (Privileged ISA, "Trap-Return Instructions", "Hypervisor
 # Memory-Management Fence Instructions"; Unprivileged ISA, "Zifencei").
@@ -37,27 +37,43 @@ FENCES = {"fence.i": (0xffffffff, 0x0000100f), "hfence.vvma": (0xfe007fff, 0x220
 # Illegal and virtual instructions, guest-page faults.
 HALF_WAY = {2, 20, 21, 22, 23}
 
-# Groups of guests/compare: vCPUs, harts, -cpu, memory (the odd 2 MiB less a page are given page by page).
+TYPE_ON, TYPED = "~", "x"
+
+
+@dataclasses.dataclass
+class Run:
+    """Groups of guests/compare that run in one machine, with a VM of so many vCPUs. types: somebody types."""
+
+    groups: str
+    cpus: int = 1
+    harts: int = 1
+    cpu: str = "rv64"
+    memory: int = 64 << 20
+    vm: dict = dataclasses.field(default_factory=dict)
+    settings: dict = dataclasses.field(default_factory=dict)
+    types: bool = False
+
+
 RUNS = [
-    ("exits timers touch", 1, 1, "rv64", (98 << 20) - 4096),
-    ("timers", 1, 1, "rv64,sstc=off", 64 << 20),
-    ("pair", 2, 1, "rv64", 64 << 20),
-    ("interrupt", 2, 2, "rv64", 64 << 20),
-    ("move", 3, 2, "rv64", 64 << 20),
+    Run("exits timers touch", memory=(98 << 20) - 4096),   # the odd 2 MiB less a page are given page by page
+    Run("timers", cpu="rv64,sstc=off"),
+    Run("pair", cpus=2),
+    Run("interrupt", cpus=2, harts=2),
+    Run("tick", cpus=2, vm={"quota": 200}, settings={"slice_us": 1000}),
+    Run("device", types=True),
+    Run("move", cpus=3, harts=2),
 ]
 # Operations in a round.
 IN_A_ROUND = {"switch": 2, "switch_fp": 2}
 # In the round somebody spins: a difference of two readings of instret says nothing of the hypervisor.
-SPINS = {"timer", "timer_sbi", "timer_sstc", "interrupt", "move"}
-# Between rounds vCPUs ask for each other's state, which is not the operation.
-POLLS = {"move"}
+SPINS = {"timer", "timer_sbi", "timer_sstc", "interrupt", "host_timer", "host_device", "move"}
+# When it comes is the typist's affair, so that what the guest executes until then is not the same twice.
+BY_CHANCE = {"host_device"}
+# The exit that a round is about: just one, and no other reason to leave the guest.
+ONLY_EXIT = {"host_timer": ("interrupt", 5), "host_device": ("interrupt", 9)}
 
 RESULT = re.compile(r"^compare: (\d+) (\w+) (\d+) (\d+) (\d+) (\d+)\r?$", re.M)
 CHECK = re.compile(r"^(not ok .*|ok .*)\r?$", re.M)
-
-
-class Failure(Exception):
-    pass
 
 
 def rules():
@@ -71,52 +87,6 @@ def use_build(directory):
     hartwood.IMAGE = hartwood.OUT / "hartwood.bin"
     counts.symbols.cache_clear()
     counts.image.cache_clear()
-
-
-HEADER = re.compile(r'\{"mark":(\d+),"by":"\w+","value":(\d+),"guest":(\d+),"hypervisor":(\d+),"firmware":(\d+),'
-                    r'"conflicts":(\d+),')
-
-
-class Round:
-    """From one line of the plugin to another. Only the sums are read until somebody asks for more: there are some
-    hundred rounds in a run, and of each operation one is described."""
-
-    def __init__(self, begun, ended, beside=0):
-        self.lines = begun[0], ended[0]
-        self.guest, self.hypervisor, self.firmware = (b - a for a, b in zip(begun[1], ended[1]))
-        self.guest -= beside
-
-    def whole(self):
-        before, after = (counts._parse(json.loads(line)) for line in self.lines)
-        window = after - before
-        window.guest = self.guest
-        return window
-
-
-def read_windows(path):
-    """{number: (the loop, [each traced round])}. Where somebody else began or ended a round, there."""
-    loops, rounds, begun = {}, collections.defaultdict(list), {}
-    with open(path, encoding="ascii") as file:
-        for line in file:
-            match = HEADER.match(line)
-            if not match:
-                continue
-            mark, number, *sums, conflicts = map(int, match.groups())
-            if mark not in range(LOOP_BEGIN, OTHER_END + 1):
-                continue
-            if conflicts:
-                raise Failure(f"{conflicts} pages were two owners'")
-            at = line, sums
-            if mark == LOOP_BEGIN:
-                begun[LOOP_BEGIN] = at
-            elif mark == LOOP_END:
-                loops[number] = Round(begun[LOOP_BEGIN], at)
-            elif mark in (BEGIN, OTHER_BEGIN):
-                begun[BEGIN] = at
-            elif BEGIN in begun:
-                # What is left of it after its true end counts no more.
-                rounds[number].append(Round(begun.pop(BEGIN), at, beside=1))
-    return {number: (loops[number], rounds[number]) for number in loops}
 
 
 def uncounted(window):
@@ -136,7 +106,8 @@ def moved_by_hardware(table, traps, srets):
         return {"items": len(rows) * times, "bits": sum(row[1] for row in rows) * times}
 
     return {"traps": traps, "srets": srets, "trap": total(table["trap"], traps),
-            "sret": total(table["sret"], srets), "sret_reads": total(table["sret_reads"], srets)}
+            "trap_reads": total(table["trap_reads"], traps), "sret": total(table["sret"], srets),
+            "sret_reads": total(table["sret_reads"], srets)}
 
 
 KINDS = {"loads": "loads", "bytes loaded": "load_bytes", "stores": "stores", "bytes stored": "store_bytes"}
@@ -225,67 +196,126 @@ def describe(window, table, layout, sources):
     }
 
 
-def median_round(rounds):
-    """The traced round of median length, which is one that happened."""
-    ordered = sorted(rounds, key=lambda window: (window.hypervisor + window.firmware, window.guest))
-    return ordered[(len(ordered) - 1) // 2]
+def figures(rounds, divide):
+    """Of all rounds: hypervisor and firmware together, and how many cost how much."""
+    found = collections.Counter(sum(cost) for cost in rounds)
+    n = sum(found.values())
+    ordered = sorted(found.elements())
+    return {"mean": sum(ordered) / n / divide, "median": ordered[(n - 1) // 2] / divide, "least": ordered[0] / divide,
+            "most": ordered[-1] / divide,
+            "spread": {f"{cost / divide:g}": count for cost, count in sorted(found.items())}}
 
 
-def describe_operation(name, numbers, loop, rounds, table, layout, sources):
-    n, total, least, most = numbers
-    divide = IN_A_ROUND.get(name, 1)
-    at = rounds.index(median_round(rounds))
-    window = rounds[at].whole()
-    host = [round_.hypervisor + round_.firmware for round_ in rounds]
-    found = {"n": n * divide, "rounds_run": n, "rounds": divide,
-             "instret": {"total": total, "least": least, "most": most},
-             "traced_rounds": len(rounds),
-             "hypervisor": window.hypervisor / divide, "firmware": window.firmware / divide,
-             "instructions": (window.hypervisor + window.firmware) / divide,
-             "traced": describe(window, table, layout, sources)}
-    if name in SPINS:
-        # By the plugin: the mean of the whole loop, where nothing but the operation leaves the guest.
-        found.update(counted="plugin", mean=(loop.hypervisor + loop.firmware) / n / divide,
-                     least=min(host) / divide, most=max(host) / divide)
-        if name in POLLS:
-            found.update(n=len(rounds) * divide, mean=statistics.mean(host) / divide)
-        return found
-    # By instret, in every round. It counts its own second reading, and the guest's part is known.
-    beside = window.guest + 1 - uncounted(window)
-    if not least <= beside + host[at] <= most:
-        raise Failure(f"{name}: {beside + host[at]} traced, but {least} to {most} counted")
-    found.update(counted="instret", mean=(total / n - beside) / divide, least=(least - beside) / divide,
-                 most=(most - beside) / divide)
-    if loop.hypervisor + loop.firmware < total - n * beside - n:
-        raise Failure(f"{name}: the plugin has counted less than the clock")
+def common_round(rounds, traced):
+    """Of the traced rounds one that cost what the median of all did, or next to it."""
+    costs = sorted(sum(round_.cost) for round_ in rounds)
+    median = costs[(len(costs) - 1) // 2]
+    return min(traced, key=lambda round_: abs(sum(round_.cost) - median))
+
+
+def steps_of(patterns, functions):
+    """Instructions by step, as riscv.toml says which functions make it."""
+    found = dict.fromkeys([*patterns, "beside"], 0)
+    for function, count in functions.items():
+        found[next((step for step, names in patterns.items() if any(re.fullmatch(name, function) for name in names)),
+                   "beside")] += count
     return found
 
 
+def describe_part(name, rounds, common, divide, describe_window):
+    costs = [round_.parts[name].cost for round_ in rounds]
+    window = common.parts[name].window
+    return {"hypervisor": window.hypervisor / divide, "firmware": window.firmware / divide, **figures(costs, divide),
+            "traced": describe_window(window)}
+
+
+def check_clock(name, numbers, rounds, window):
+    """instret in every round: it counts its own second reading, and the guest's part, which is known."""
+    n, total, least, most = numbers
+    beside = window.guest + 1 - uncounted(window)
+    costs = [sum(round_.cost) + beside for round_ in rounds]
+    if (sum(costs), min(costs), max(costs)) != (total, least, most):
+        raise Failure(f"{name}: {sum(costs)}, {min(costs)} to {max(costs)} by the plugin, but {total}, {least} to "
+                      f"{most} by instret, in {n} rounds")
+
+
+def check_exits(name, window, loop, n):
+    kind = ONLY_EXIT[name]
+    if window.causes() != [(kind, 1)] or dict(loop.causes())[kind] < n:
+        raise Failure(f"{name}: {window.causes()} in a round, {loop.causes()} in {n}")
+
+
+def describe_operation(name, numbers, section, count, describe_window, steps):
+    divide = IN_A_ROUND.get(name, 1)
+    rounds, traced = section.rounds(SPLIT.get(name, simple))
+    rounds = rounds[:count] if name == "move" else rounds
+    if len(rounds) != (count if name == "move" else numbers[0]) or not traced:
+        raise Failure(f"{name}: {len(rounds)} rounds and {len(traced)} traced, of {numbers[0]}")
+    common = common_round(rounds, traced)
+    window = common.window
+    if name not in SPINS:
+        check_clock(name, numbers, rounds, window)
+    if name in ONLY_EXIT:
+        check_exits(name, window, section.loop_window, len(rounds))
+    found = {"n": len(rounds) * divide, "rounds_run": len(rounds), "rounds": divide,
+             "counted": "plugin" if name in SPINS else "instret", "traced_rounds": len(traced),
+             "hypervisor": window.hypervisor / divide, "firmware": window.firmware / divide,
+             "instructions": (window.hypervisor + window.firmware) / divide,
+             **figures([round_.cost for round_ in rounds], divide), "traced": describe_window(window)}
+    if name in BY_CHANCE:
+        del found["traced"]["guest"]
+    else:
+        found["instret"] = dict(zip(("total", "least", "most"), numbers[1:]))
+    if len(common.parts) > 1:
+        found["parts"] = {part: describe_part(part, rounds, common, divide, describe_window) for part in common.parts}
+    for part, patterns in steps.get(name, {}).items():
+        part = found["parts"][part]
+        part["steps"] = steps_of(patterns, part["traced"]["places"])
+    return found
+
+
+def type_on_request(machine, end, seconds):
+    """A character for each tilde that the guest prints, one at a time."""
+    until = time.monotonic() + seconds
+    text = ""
+    while not (match := re.search(end, text)):
+        if time.monotonic() > until:
+            raise Failure(f"{machine.name}: nothing more to type\n{machine.tail()}")
+        more = machine.child.read_nonblocking(4096, timeout=seconds)
+        text = text[-100:] + more
+        if TYPE_ON in more:
+            time.sleep(0.0001)   # until the guest waits
+            machine.send(TYPED)
+    return match
+
+
 def run(label, entry, count, table, layout, sources, log):
-    groups, cpus, harts, cpu, memory = entry
     # Another of these may run at the same time.
-    name = re.sub(r"\W+", "-", f"compare-{label}-{groups}-{cpu}-{os.getpid()}")
-    bundle = hartwood.bundle(hartwood.LOGS / f"{name}.dtb", hartwood.guest("compare"), cpus=cpus, memory=memory,
-                             bootargs=f"{groups} rounds={count}")
+    name = re.sub(r"\W+", "-", f"compare-{label}-{entry.groups}-{entry.cpu}-{os.getpid()}")
+    bundle = hartwood.bundle_of(hartwood.LOGS / f"{name}.dtb",
+                                [{"name": "guest", "guest": "compare", "cpus": entry.cpus, "memory": entry.memory,
+                                  "bootargs": f"{entry.groups} rounds={count}", **entry.vm}], **entry.settings)
     options, path = counts.plugin(name, vcpu=-(-layout.size // 8) * 8)
-    with hartwood.Machine(name=name, smp=harts, cpu=cpu, mem="512M", bundle=bundle,
+    with hartwood.Machine(name=name, smp=entry.harts, cpu=entry.cpu, mem="512M", bundle=bundle,
                           args=[*counts.ICOUNT, *options], lifetime=900) as machine:
-        ended = machine.expect(r"done (\d+) (\d+)", timeout=880)
+        end = r"done (\d+) (\d+)\s"
+        ended = type_on_request(machine, end, 880) if entry.types else machine.expect(end, timeout=880)
         text = machine.text()
     machine.log_path.unlink()
     bundle.unlink()
-    log.write("".join(f"{label}, {groups}, {cpu}: {line}\n" for line in text.splitlines()
+    log.write("".join(f"{label}, {entry.groups}, {entry.cpu}: {line}\n" for line in text.splitlines()
                       if re.match(r"compare: |ok |not ok |done ", line)))
     bad = [line for line in CHECK.findall(text) if line.startswith("not")]
     if bad or ended.group(2) != "0":
         raise Failure(f"{name}: {'; '.join(bad)}")
-    windows = read_windows(path)
+    sections = read_sections(path)
     path.unlink()
     operations = {}
     for number, operation, *numbers in RESULT.findall(text):
         if operation != "empty":
-            operations[operation] = describe_operation(operation, list(map(int, numbers)), *windows[int(number)],
-                                                       table, layout, sources)
+            operations[operation] = describe_operation(operation, list(map(int, numbers)), sections[int(number)],
+                                                       count, lambda window: describe(window, table, layout, sources),
+                                                       table["steps"])
     return operations
 
 
@@ -304,7 +334,7 @@ def measure(label, directory, count, log, runs=None):
     return {
         "label": label, "emulator": first_line(hartwood.QEMU, "--version"),
         "compiler": first_line(counts.CROSS + "gcc", "--version"), "count": count,
-        "vcpu_bytes": layout.size, "hardware": {part: table[part] for part in ("trap", "sret", "sret_reads")},
+        "vcpu_bytes": layout.size, "hardware": {part: table[part] for part in ("trap", "trap_reads", "sret", "sret_reads")},
         "operations": operations,
     }
 

@@ -19,8 +19,10 @@
  *
  * `slti x0, rs1, N` with N from 1 to 2047, a hint for custom use (Unprivileged ISA, "HINT
  * Instructions"), is a mark: it makes a line of FILE, a JSON object of all counts before it and of
- * the value of rs1. There is a line at the hypervisor's and the guest's first instruction and at
- * QEMU's end too. counts.py reads them.
+ * the value of rs1: the sums over all harts, and where there is more than one, each hart's. From
+ *1024 on it is a short mark, whose line has no more than each hart's instructions by who executed
+ *them, for who wants thousands. There is a line at the hypervisor's and the guest's first
+ *instruction and at QEMU's end too. counts.py reads them.
  *
  * Counters are a hart's own, so nothing is locked; a mark adds up those of all harts. That is exact
  * only where harts take turns, as they do with -icount.
@@ -41,6 +43,7 @@ static uint64_t text_size, vcpu_size;
 static const char *image;      /* the hypervisor's first byte in this process */
 static uint64_t image_address; /* and as the hart saw it */
 static bool guest_seen, has_one_hart;
+static unsigned int hart_here; /* whose turn it is, if there is more than one */
 
 /* ---- who ---- */
 
@@ -85,17 +88,26 @@ struct counters *counters_of(unsigned int hart)
 	return qemu_plugin_scoreboard_find(board, hart);
 }
 
-/* Of the hart that runs. What QEMU 10.0 tells a callback, if harts take turns on one thread, is the
- * hart that the block was translated for; that does for sums, and not for what is a hart's own. */
 struct counters *counters_here(void)
 {
-	return counters_of(has_one_hart ? 0 : (unsigned int)register_read(REGISTER_MHARTID));
+	return counters_of(hart_here);
+}
+
+/* What QEMU 10.0 tells a callback, if harts take turns on one thread, is the hart that the block
+ * was translated for. So the hart itself is asked, as a block begins: all of it is executed there.
+ */
+static void on_block(unsigned int hart, void *data)
+{
+	(void)hart;
+	(void)data;
+	hart_here = (unsigned int)register_read(REGISTER_MHARTID);
 }
 
 static void on_count(unsigned int hart, void *data)
 {
-	uint64_t *words = (uint64_t *)counters_of(hart);
+	uint64_t *words = (uint64_t *)counters_here();
 
+	(void)hart;
 	words[(uint32_t)(uintptr_t)data] += (uintptr_t)data >> 32;
 }
 
@@ -172,14 +184,26 @@ static void print_code(const struct counters *sum)
 	fputc(']', out);
 }
 
-/* A line of the sums of all harts. */
-static void print_all(const char *mark, enum owner by, uint64_t value)
+/* Members of a JSON object. */
+static void print_counters(const struct counters *counters)
+{
+	for (int i = 0; i < OWNER_COUNT; i++)
+		fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "", owner_name[i],
+			counters->instructions[i]);
+	print_traps(counters, HYPERVISOR);
+	print_traps(counters, FIRMWARE);
+	if (text_size)
+		print_code(counters);
+	if (vcpu_size)
+		data_print(out, counters);
+}
+
+static void print_sum(void)
 {
 	size_t words = counters_size(text_size) / sizeof(uint64_t);
 	uint64_t *sum = calloc(words, sizeof(uint64_t));
-	const struct counters *counters = (const struct counters *)sum;
 
-	if (!sum || !out)
+	if (!sum)
 		abort();
 	for (int hart = 0; hart < qemu_plugin_num_vcpus(); hart++) {
 		const uint64_t *mine = (const uint64_t *)counters_of((unsigned int)hart);
@@ -187,31 +211,66 @@ static void print_all(const char *mark, enum owner by, uint64_t value)
 		for (size_t i = 0; i < words; i++)
 			sum[i] += mine[i];
 	}
-	fprintf(out, "{\"mark\":%s,\"by\":\"%s\",\"value\":%" PRIu64, mark, owner_name[by], value);
-	for (int i = 0; i < OWNER_COUNT; i++)
-		fprintf(out, ",\"%s\":%" PRIu64, owner_name[i], counters->instructions[i]);
-	fprintf(out, ",\"conflicts\":%" PRIu64 ",\"image\":%" PRIu64, conflict_count,
-		image_address);
-	print_traps(counters, HYPERVISOR);
-	print_traps(counters, FIRMWARE);
-	if (text_size)
-		print_code(counters);
-	if (vcpu_size)
-		data_print(out, counters);
+	print_counters((const struct counters *)sum);
+	free(sum);
+}
+
+static void print_harts(void)
+{
+	fprintf(out, ",\"harts\":[");
+	for (int hart = 0; hart < qemu_plugin_num_vcpus(); hart++) {
+		fprintf(out, "%s{", hart ? "," : "");
+		print_counters(counters_of((unsigned int)hart));
+		fputc('}', out);
+	}
+	fputc(']', out);
+}
+
+/* What every line begins with: how many instructions each hart has executed, by owner. */
+static void print_head(const char *mark, uint64_t value)
+{
+	if (!out)
+		abort();
+	fprintf(out,
+		"{\"mark\":%s,\"hart\":%u,\"value\":%" PRIu64 ",\"conflicts\":%" PRIu64
+		",\"instructions\":[",
+		mark, hart_here, value, conflict_count);
+	for (int hart = 0; hart < qemu_plugin_num_vcpus(); hart++) {
+		const uint64_t *mine = counters_of((unsigned int)hart)->instructions;
+
+		fprintf(out, "%s[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", hart ? "," : "",
+			mine[GUEST], mine[HYPERVISOR], mine[FIRMWARE]);
+	}
+	fputc(']', out);
+}
+
+/* A line of all counts. */
+static void print_all(const char *mark, enum owner by, uint64_t value)
+{
+	print_head(mark, value);
+	fprintf(out, ",\"by\":\"%s\",\"image\":%" PRIu64 ",", owner_name[by], image_address);
+	print_sum();
+	if (!has_one_hart)
+		print_harts();
 	fprintf(out, "}\n");
 	fflush(out);
-	free(sum);
 }
 
 static void on_mark(unsigned int hart, void *data)
 {
 	uint32_t insn = (uint32_t)(uintptr_t)data;
 	enum owner by = (enum owner)((uintptr_t)data >> 32);
+	uint64_t value = register_read(insn >> 15 & 31);
 	char mark[12];
 
 	(void)hart;
 	snprintf(mark, sizeof(mark), "%u", insn >> 20);
-	print_all(mark, by, register_read(insn >> 15 & 31));
+	if (insn >> 20 < MARK_SHORT) {
+		print_all(mark, by, value);
+		return;
+	}
+	print_head(mark, value);
+	fprintf(out, "}\n");
 }
 
 /* ---- translation ---- */
@@ -309,6 +368,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	struct run run = {NULL, 0};
 
 	(void)id;
+	if (!has_one_hart)
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_R_REGS, NULL);
 	if (text_size && image && !had_image)
 		print_all("\"hypervisor\"", owner, 0);
 	if (owner == GUEST && !guest_seen) {

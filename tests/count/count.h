@@ -10,6 +10,8 @@ enum owner { GUEST, HYPERVISOR, FIRMWARE, OWNER_COUNT };
 
 #define CAUSE_COUNT 64
 
+#define MARK_SHORT 1024 /* marks from there on make a short line */
+
 /* The first bytes of what sscratch points to are counted word by word. */
 #define DATA_SIZE_MAX  4096
 #define DATA_WORD_SIZE 8
@@ -39,6 +41,8 @@ static inline size_t counters_size(uint64_t text_size)
 }
 
 struct counters *counters_of(unsigned int hart);
+
+/* Of the hart that runs. */
 struct counters *counters_here(void);
 
 /* ---- registers.c ---- */

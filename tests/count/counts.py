@@ -82,13 +82,14 @@ def plugin(name, alone=False, vcpu=0):
 class Counts:
     """What was executed up to some point, or from one to another."""
 
-    def __init__(self, guest, hypervisor, firmware, traps, code, data, conflicts=0, value=0):
+    def __init__(self, guest, hypervisor, firmware, traps, code, data, conflicts=0, value=0, harts=()):
         self.guest, self.hypervisor, self.firmware = guest, hypervisor, firmware
         self.traps = traps  # Counter: (to, from, kind, cause)
         self.code = code    # Counter: offset in the image
         self.data = data    # Counter: (offset in struct vcpu or None, what)
         self.conflicts = conflicts
         self.value = value
+        self.harts = list(harts)  # each hart's, if there is more than one
 
     def __sub__(self, before):
         def less(a, b):
@@ -97,7 +98,13 @@ class Counts:
         return Counts(self.guest - before.guest, self.hypervisor - before.hypervisor,
                       self.firmware - before.firmware, less(self.traps, before.traps),
                       less(self.code, before.code), less(self.data, before.data),
-                      self.conflicts, self.value - before.value)
+                      self.conflicts, self.value - before.value,
+                      [mine - theirs for mine, theirs in zip(self.harts, before.harts)])
+
+    def __add__(self, other):
+        return Counts(self.guest + other.guest, self.hypervisor + other.hypervisor,
+                      self.firmware + other.firmware, self.traps + other.traps,
+                      self.code + other.code, self.data + other.data, self.conflicts)
 
     def __eq__(self, other):
         return vars(self) == vars(other)
@@ -152,18 +159,23 @@ class Counts:
         return dict(found)
 
 
-def _parse(line):
+def _counts(found, **more):
     traps, data = collections.Counter(), collections.Counter()
     for to in ("hypervisor", "firmware"):
-        for key, count in line[f"{to}_traps"].items():
+        for key, count in found[f"{to}_traps"].items():
             by, kind, cause = key.split()
             traps[to, by, kind, int(cause)] = count
     kinds = ["loads", "bytes loaded", "stores", "bytes stored"]
-    for offset, *numbers in [[None, *line.get("elsewhere", [])], *line.get("vcpu", [])]:
+    for offset, *numbers in [[None, *found.get("elsewhere", [])], *found.get("vcpu", [])]:
         data.update({(offset, kind): number for kind, number in zip(kinds, numbers)})
-    return Counts(*(line[owner] for owner in OWNERS), traps=traps,
-                  code=collections.Counter(dict(line.get("code", []))), data=data,
-                  conflicts=line["conflicts"], value=line["value"])
+    return Counts(*(found[owner] for owner in OWNERS), traps=traps,
+                  code=collections.Counter(dict(found.get("code", []))), data=data, **more)
+
+
+def parse(line):
+    """The counts of a line that is not short."""
+    return _counts(line, conflicts=line["conflicts"], value=line["value"],
+                   harts=[_counts(hart) for hart in line.get("harts", [])])
 
 
 class Marks:
@@ -173,7 +185,9 @@ class Marks:
     def __init__(self, lines):
         self.found = {}
         for line in lines:
-            counts = _parse(line)
+            if "by" not in line:
+                continue   # a short mark
+            counts = parse(line)
             # Wherever code lies, and the level that it ran at, must say the same of whose it is,
             # and what was counted one by one must be what was counted in runs.
             assert counts.conflicts == 0, f"{counts.conflicts} pages were two owners'"

@@ -79,7 +79,7 @@ PLANTED = [
      "sources &= ~1u;", ";"),
     ("vplic", "number_of_a_source_exists_up_to_the_last", "hyp/dev/vplic.c",
      "source - 1 < VPLIC_SOURCE_COUNT", "source - 1 <= VPLIC_SOURCE_COUNT"),
-    ("vplic", "lowest_bit_is_set_and_none_below_it_is", "hyp/dev/vplic.c",
+    ("vplic", "lowest_source_is_set_and_none_below_it_is", "hyp/dev/vplic.c",
      "(1u << half) - 1", "(1u << half)"),
     ("vplic", "context_and_word_are_of_this_vm_or_none", "hyp/dev/vplic.c",
      "context / 2 >= plic->hart_count", "context / 2 > plic->hart_count"),

@@ -57,12 +57,12 @@ void prove_number_of_a_source_exists_up_to_the_last(void)
 }
 
 /* cbmc: --unwind 6 */
-void prove_lowest_bit_is_set_and_none_below_it_is(void)
+void prove_lowest_source_is_set_and_none_below_it_is(void)
 {
 	u32 bits = nondet_u32();
 
 	ASSUME(bits != 0);
-	unsigned bit = lowest_bit(bits);
+	unsigned bit = lowest_source(bits);
 
 	PROVE(bit < 32 && (bits >> bit & 1) && (bits & ((1u << bit) - 1)) == 0);
 	REACH(bit == 31);

@@ -23,7 +23,8 @@ import tables  # noqa: E402
 
 COUNT = 20   # as conftest's riscv_run has it
 NM = counts.CROSS + "nm"
-OPERATIONS = {mine for _, mine, *_ in tables.PAIRS} - {"page_alone"} | {"timer_sbi", "timer_due_sstc"}
+OPERATIONS = {mine for _, mine, *_ in tables.PAIRS} - {"page_alone"} \
+    | {"timer_sbi", "timer_due_sstc", "host_timer", "host_device"}
 
 
 def has_plugins():
@@ -53,8 +54,8 @@ def test_every_operation_is_measured_and_its_effect_verified(ours, measured):
     assert set(re.findall(r": ok (\w+)$", log, re.M)) >= OPERATIONS
     assert "not ok" not in log
     for name, op in measured["operations"].items():
-        if op["counted"] == "instret":
-            assert op["least"] <= op["mean"] <= op["most"], name
+        assert op["least"] <= op["median"] <= op["most"] and op["least"] <= op["mean"] <= op["most"], name
+        assert sum(op["spread"].values()) * riscv.IN_A_ROUND.get(name, 1) == op["n"], name
 
 
 @needs_plugins
@@ -66,9 +67,9 @@ def test_the_numbers_are_those_of_the_raw_log(ours, measured):
     for name, op in measured["operations"].items():
         n, total, least, most = rows[name]
         divide = riscv.IN_A_ROUND.get(name, 1)
-        assert op["rounds_run"] == n, name
         if op["counted"] != "instret":
             continue
+        assert op["rounds_run"] == n, name
         assert op["n"] == n * divide, name
         own = op["most"] * divide - most
         assert op["least"] * divide - least == own, name
@@ -79,12 +80,41 @@ def test_the_numbers_are_those_of_the_raw_log(ours, measured):
 
 @needs_plugins
 def test_a_second_run_counts_the_same(measured, tmp_path):
+    """To the last field: also where harts wait for each other, and where somebody types."""
     with open(tmp_path / "log", "w", encoding="ascii") as log:
-        again = riscv.measure("default", hartwood.OUT, COUNT, log,
-                              runs=[("exits", *riscv.RUNS[0][1:]), ("pair", *riscv.RUNS[2][1:])])
-    assert len(again["operations"]) > 6
+        again = riscv.measure("default", hartwood.OUT, COUNT, log, runs=[
+            riscv.Run("exits"), *(run for run in riscv.RUNS if run.groups in ("pair", "interrupt", "device", "move"))])
+    assert len(again["operations"]) > 10
     for name, op in again["operations"].items():
         assert op == measured["operations"][name], name
+
+
+@needs_plugins
+def test_an_operation_is_the_sum_of_its_parts(measured):
+    parts = {"interrupt": {"sender", "receiver"}, "move": {"leave", "signal", "arrive"},
+             "first_entry": {"start", "entry"}}
+    for name, op in measured["operations"].items():
+        assert set(op.get("parts", {})) == parts.get(name, set()), name
+        for owner in ("hypervisor", "firmware"):
+            if "parts" in op:
+                assert sum(part[owner] for part in op["parts"].values()) == op[owner], name
+    for part in measured["operations"]["first_entry"]["parts"].values():
+        assert sum(part["steps"].values()) == part["hypervisor"] and min(part["steps"].values()) > 0
+
+
+@needs_plugins
+def test_an_interrupt_of_the_host_is_one_exit_and_nothing_else(measured):
+    """The receiver's part of an IPI too: the sender's exit is its own."""
+    for name, part, cause in (("host_timer", None, 5), ("host_device", None, 9), ("interrupt", "receiver", 1)):
+        op = measured["operations"][name]
+        traced = op["parts"][part]["traced"] if part else op["traced"]
+        assert traced["exits"] == {f"interrupt {cause}": 1}, name
+        assert traced["hardware"]["traps"] == traced["hardware"]["srets"] == 1, name
+    calls = measured["operations"]["interrupt"]["parts"]["sender"]["traced"]["exits"]
+    assert calls == {"exception 10": 1}
+    device = measured["operations"]["host_device"]["traced"]
+    assert device["places"]["platform/plic.c:plic_serve"] > 0 and device["csrs"]["hvip"][1] > 0
+    assert measured["operations"]["host_timer"]["traced"]["csrs"]["stimecmp"] == [0, 2]
 
 
 @needs_plugins
@@ -140,7 +170,7 @@ def test_a_guest_whose_call_has_no_effect_fails_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(hartwood, "guest", lambda name: wrong)
     with open(tmp_path / "log", "w", encoding="ascii") as log, \
             pytest.raises(riscv.Failure, match="not ok hypercall: rounds that had no effect is 0x26"):
-        riscv.measure("wrong", hartwood.OUT, COUNT, log, runs=[("exits", 1, 1, "rv64", 64 << 20)])
+        riscv.measure("wrong", hartwood.OUT, COUNT, log, runs=[riscv.Run("exits")])
 
 
 def test_field_offsets_are_those_of_the_assembly():

@@ -272,6 +272,31 @@ static void find_goes_from_leaf_to_leaf(void **state)
 	model_destroy();
 }
 
+/* What guest_memory_touch() chooses by. */
+static void where_nothing_is_mapped_a_walk_tells_how_much(void **state)
+{
+	(void)state;
+	static const struct {
+		u64 address, empty;
+	} cases[] = {
+		{0, KIB(4)},	      {2 * PAGE_SIZE, KIB(4)}, {MIB(2) - 1, KIB(4)},
+		{MIB(2), MIB(2)},     {GIB(1) - 1, MIB(2)},    {GIB(1), GIB(1)},
+		{GIB(512), GIB(512)}, {BIT(50) - 1, GIB(512)}, {BIT(50), 0},
+		{UINT64_MAX, 0},
+	};
+
+	model_create(HW_GSTAGE_SV48X4, 0);
+	assert_int_equal(model_map(1, 1, 0, PROT_RWX, KIB(4)), STATUS_OK);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct gstage_leaf leaf = {.size = 1};
+
+		assert_int_equal(gstage_walk(&model.gs, gpa(cases[i].address), &leaf),
+				 STATUS_NOT_FOUND);
+		assert_int_equal(leaf.size, cases[i].empty);
+	}
+	model_destroy();
+}
+
 static void hgatp_holds_mode_vmid_and_root(void **state)
 {
 	(void)state;
@@ -397,6 +422,7 @@ int main(void)
 		cmocka_unit_test(bad_arguments_are_refused),
 		cmocka_unit_test(the_last_page_of_the_space_can_be_used),
 		cmocka_unit_test(find_goes_from_leaf_to_leaf),
+		cmocka_unit_test(where_nothing_is_mapped_a_walk_tells_how_much),
 		cmocka_unit_test(hgatp_holds_mode_vmid_and_root),
 		cmocka_unit_test(a_walking_hart_never_sees_half_built_tables),
 	};

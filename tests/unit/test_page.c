@@ -520,6 +520,19 @@ static void harts_never_share_a_block(void **state)
 	assert_int_equal(page_free_count(), page_total_count());
 }
 
+/* By which the allocator finds its blocks: whatever stands above the bit. */
+static void the_lowest_bit_of_any_number_is_found(void **state)
+{
+	(void)state;
+	for (unsigned bit = 0; bit < 64; bit++) {
+		u64 value = BIT(bit);
+
+		assert_int_equal(lowest_bit(value), bit);
+		assert_int_equal(lowest_bit(~(value - 1)), bit);
+		assert_int_equal(lowest_bit(value | 0xa5a5a5a5a5a5a5a5 << bit), bit);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -535,6 +548,7 @@ int main(void)
 		cmocka_unit_test(wrong_frees_are_caught),
 		cmocka_unit_test(chosen_allocations_fail),
 		cmocka_unit_test(harts_never_share_a_block),
+		cmocka_unit_test(the_lowest_bit_of_any_number_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
