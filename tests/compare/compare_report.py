@@ -240,7 +240,7 @@ def chart_bytes(data, vtx):
 def chart_policies(data, others):
     series = [("lazy", "circle"), *zip(others, ("square", "triangle", "cross"))]
     rows = []
-    for title, name, *_ in tables.PAIRS:
+    for title, name, *_ in tables.WHOLE:
         op = tables.ours(data, name)
         if op and op["instructions"] and not op.get("without_zeroing"):
             found = [tables.ours(other, name) for other in list(others.values())[:3]]

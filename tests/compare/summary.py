@@ -51,7 +51,7 @@ def more_an_exit(data, other):
     """What an exit costs more under a policy: the least and most of all operations, and how often the lazy cost."""
     found = []
     for name, op in data["operations"].items():
-        if name in other["operations"] and tables.traps_of(op) and name != "move":
+        if name in other["operations"] and tables.traps_of(op):
             now = other["operations"][name]["instructions"]
             found.append(((now - op["instructions"]) / tables.traps_of(op), now / op["instructions"]))
     return [(min(column), max(column)) for column in zip(*found)]

@@ -4,7 +4,8 @@ as HTML. Nothing in them is typed in but names."""
 
 import parts
 
-# What stands against what: title, our operation, the VT-x side's, and whether the two are the same operation.
+# What stands against what: title, our operation, the VT-x side's, and whether the two are the same operation. A part of
+# an operation is OPERATION.PART, its title is indented.
 SAME, BY_PART = "=", "~"
 PAIRS = [
     ("hypercall", "hypercall", "hypercall", SAME),
@@ -19,11 +20,20 @@ PAIRS = [
     ("timer ahead, no Sstc", "timer", "timer", SAME),
     ("timer due, SBI call", "timer_due_sbi", None, ""),
     ("timer ahead, Sstc", "timer_sstc", None, ""),
-    ("interrupt, running", "interrupt", "interrupt", BY_PART),
+    ("host's timer", "host_timer", "interrupt", BY_PART),
+    ("UART, to its guest", "host_device", None, ""),
+    ("IPI to another CPU", "interrupt", None, ""),
+    ("  its sender", "interrupt.sender", None, ""),
+    ("  its receiver", "interrupt.receiver", None, ""),
     ("switch of vCPUs", "switch", "switch", BY_PART),
     ("switch, FP dirty", "switch_fp", "switch_fp", BY_PART),
     ("move to another CPU", "move", "move", BY_PART),
+    ("  left by one vCPU", "move.leave", None, ""),
+    ("  woken by another's", "move.signal", None, ""),
+    ("  arrival", "move.arrive", None, ""),
     ("first entry", "first_entry", "first_entry", BY_PART),
+    ("  SBI HSM start", "first_entry.start", None, ""),
+    ("  to the first SRET", "first_entry.entry", None, ""),
 ]
 
 # Where the two do not do quite the same.
@@ -31,13 +41,16 @@ DIFFER = [
     "= the same operation on both sides; ~ compare by part (next tables), as one side does more:",
     "page: Hartwood gives 2 MiB at a time, and a single page only where these do not fit: it splits a block and may "
     "make tables. The VT-x side takes a page from a list, and its tables are there.",
-    "interrupt: here another hart signals a vCPU that runs (SBI call, IPI by the firmware, exit, injection: both harts "
-    "are counted); there the host's own timer interrupts the guest, and nothing is injected.",
-    "switch: here a vCPU signals the other and waits (two exits, an IPI of the hart to itself, a choice by the fair "
-    "scheduler); there one hypercall yields to the next in a queue.",
-    "move: here from the signal to a vCPU for which there is no hart, over another's going to sleep, to the first "
-    "instruction on the hart that took it; there VMCLEAR, IPI, VMPTRLD, VMLAUNCH.",
-    "first entry: here from SBI HSM start, over the caller's wait, to the first instruction; there the VMCS is built.",
+    "host's timer: it interrupts the guest, to which nothing is injected. Here a grant of the VM's quota ends: time is charged, "
+    "more granted, the timer set; there the interrupt is acknowledged.",
+    "UART: a typed character, through the PLIC, to the virtual UART of the guest that runs. IPI: a guest's SBI call, the "
+    "firmware's IPI, the exit of the guest that runs on the other hart, its injection.",
+    "switch: here a vCPU signals the other and waits (two exits, a choice by the fair scheduler); there one hypercall "
+    "yields to the next in a queue.",
+    "move: here a vCPU waits, which leaves its hart idle; another hart's vCPU signals a third, which the idle hart takes and which "
+    "had run elsewhere; each part is counted on its own hart. There one hypercall: VMCLEAR and IPI on the one CPU, VMPTRLD, "
+    "INVVPID and VMLAUNCH on the other.",
+    "first entry: here SBI HSM start, and from the caller's wait to the first instruction; there the VMCS is built and entered.",
     "exception: a CSR of the hypervisor's, or an MSR that is not there. ID register, M-mode: mvendorid, which this firmware "
     "does not delegate, so that our hypervisor has no part in it.",
 ]
@@ -61,7 +74,14 @@ def number(value):
 
 
 def ours(data, name):
-    """Our operation; that of a page without its zeroing is the one with it, less the function that zeroes."""
+    """Our operation, or a part of one; that of a page without its zeroing is the one with it, less the function that
+    zeroes."""
+    name, _, part = name.partition(".")
+    if part:
+        op = data["operations"].get(name, {})
+        found = op.get("parts", {}).get(part)
+        return found and {**found, "n": op["n"], "rounds": op["rounds"],
+                          "instructions": found["hypervisor"] + found["firmware"]}
     if name != "page_alone":
         return data["operations"].get(name)
     page = data["operations"].get("page")
@@ -76,8 +96,11 @@ def theirs(vtx, name):
     return vtx["operations"].get(name) if vtx and name else None
 
 
-def pairs(data, vtx):
-    for title, mine, other, _ in PAIRS:
+WHOLE = [row for row in PAIRS if "." not in row[1]]
+
+
+def pairs(data, vtx, rows=tuple(WHOLE)):
+    for title, mine, other, _ in rows:
         one, two = ours(data, mine), theirs(vtx, other)
         if one or two:
             yield title, one, two
@@ -102,9 +125,8 @@ def instructions(data, vtx):
             rows.append([title, *cells, same if two else "", number(two["instructions"]) if two else "-"])
     return Table("instructions", "Instructions executed by hypervisor software for one operation",
                  ["operation", "Hartwood", "firmware", "mean", "least", "most", "n", "same", "VT-x"], rows, [
-                     "Hartwood, firmware: the traced round of median length. mean, least, most: both together, over n "
-                     "operations, but least and most of the 16 traced where a guest waits by spinning. VT-x: the "
-                     "traced round, as vtx.log has it.", *DIFFER], texts=[7], sides=[("", 1), ("RISC-V", 6), ("", 2)])
+                     "Hartwood, firmware: a traced round that costs what the median of all rounds does. mean, least, most: both "
+                     "together, over n operations. VT-x: the traced round, as vtx.log has it.", *DIFFER], texts=[7], sides=[("", 1), ("RISC-V", 6), ("", 2)])
 
 
 def software_of(op):
@@ -143,9 +165,9 @@ def software(data, vtx):
 def hardware_of(op):
     """Items and bytes that traps and SRETs move."""
     moved = op["traced"]["hardware"]
-    parts = [moved["trap"], moved["sret"], moved["sret_reads"]]
+    lists = [moved[name] for name in ("trap", "trap_reads", "sret", "sret_reads")]
     return [value / op["rounds"] for value in (
-        moved["traps"], moved["srets"], sum(part["items"] for part in parts), sum(part["bits"] for part in parts) / 8)]
+        moved["traps"], moved["srets"], sum(part["items"] for part in lists), sum(part["bits"] for part in lists) / 8)]
 
 
 def hardware_of_vtx(op):
@@ -178,7 +200,7 @@ def cells_of(found):
 
 def by_part(data, vtx):
     rows = []
-    for title, one, two in pairs(data, vtx):
+    for title, one, two in pairs(data, vtx, PAIRS):
         if one and (one.get("without_zeroing") or not one["hypervisor"]):
             continue
         if one:
@@ -191,7 +213,7 @@ def by_part(data, vtx):
                   *(f"{name}: {parts.TEXT[name]}." for name in parts.NAMES)])
 
 
-WORLD_SWITCHES = ("hypercall", "exception", "interrupt", "switch", "switch_fp", "move", "first_entry")
+WORLD_SWITCHES = ("hypercall", "exception", "host_timer", "switch", "switch_fp", "move", "first_entry")
 
 
 def world_switch(data, vtx):
@@ -247,7 +269,7 @@ def field_names(fields, rounds):
 
 def state(data):
     rows = []
-    for title, name, *_ in PAIRS:
+    for title, name, *_ in WHOLE:
         op = ours(data, name)
         if not op or op.get("without_zeroing") or not op["hypervisor"]:
             continue
@@ -264,7 +286,7 @@ def policies(data, others):
     """Builds that behave as if there were a VMCS, against the one that does not."""
     labels = list(others)
     rows = []
-    for title, name, *_ in PAIRS:
+    for title, name, *_ in WHOLE:
         op = ours(data, name)
         found = [ours(others[label], name) for label in labels]
         if op and any(found):

@@ -23,7 +23,7 @@ import tables  # noqa: E402
 
 COUNT = 20   # as conftest's riscv_run has it
 NM = counts.CROSS + "nm"
-OPERATIONS = {mine for _, mine, *_ in tables.PAIRS} - {"page_alone"} \
+OPERATIONS = {mine for _, mine, *_ in tables.WHOLE} - {"page_alone"} \
     | {"timer_sbi", "timer_due_sstc", "host_timer", "host_device"}
 
 
