@@ -37,7 +37,7 @@ test-policies: $(guest_bins) $(guest)/Image $(guest)/initrd.gz $(guest)/u-boot.b
 # What `make test` has of it beside tests/target/test_policy.py: the host tests of what the policies
 # change. Only files of hyp/ that know of them, directly or by these headers, are compiled anew; they
 # come before the lazy build's in the link. tests/unit/test_policies.py runs the programs.
-policy_tests := exit inject observe requests run sbi switch timer vcpu_load
+policy_tests := exit inject observe requests run sbi switch timer units vcpu_load
 policy_hyp_c := $(shell grep -lE 'include "hyp/(vs|vm/switch|vm/observe)\.h"' -r hyp --include='*.c')
 policy_bins  := $(foreach policy,eager both,$(policy_tests:%=$(host)/policy-$(policy)/test_%))
 
