@@ -19,7 +19,7 @@ bench-policies: $(guest_bins) $(guest)/Image $(guest)/initrd.gz
 #
 # $(call policy_steps,NAME): whatever fails, all is run.
 define policy_steps
-echo "== $(1): $(policy_options_$(1)) =="; log=$(BUILD)/policy-$(1)/tests; mkdir -p $$log; \
+echo "== policy $(1) =="; log=$(BUILD)/policy-$(1)/tests; mkdir -p $$log; \
 $(MAKE) --no-print-directory BUILD=$(BUILD)/policy-$(1) OUT=$(BUILD)/policy-$(1) CACHE='$(CACHE)' \
 	$(policy_options_$(1)) hartwood unit | tee $$log/host || failed=1; \
 $(test_env) OUT=$(BUILD)/policy-$(1) POLICY=$(1) $(run_pytest) -n 2 --dist loadgroup tests/target $(TESTS) | \
