@@ -36,7 +36,7 @@ Q := $(if $(V),,@)
 
 # What a goal needs of the host, beyond the compiler.
 quiet_goals := help clean distclean format
-goals_on_qemu := bench bench-policies compare trace test check soak hostile audit audit-efficiency
+goals_on_qemu := bench bench-policies test-policies compare trace test check soak hostile audit audit-efficiency
 tool_groups := build \
 	$(if $(filter run debug $(goals_on_qemu),$(MAKECMDGOALS)),run) \
 	$(if $(filter unit format-check coverage fuzz% $(goals_on_qemu),$(MAKECMDGOALS)),test) \

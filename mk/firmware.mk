@@ -23,7 +23,11 @@ OPTIMISE := $(if $(DEBUG),-O1 -fno-omit-frame-pointer -DHW_DEBUG=1,-O2)
 # How a build with less laziness than ours does: hyp/vs.h, hyp/vm/observe.h.
 $(foreach policy,$(filter-out full,$(EXIT)),$(error EXIT=$(policy): only EXIT=full means anything))
 $(foreach policy,$(filter-out eager,$(SWITCH)),$(error SWITCH=$(policy): only SWITCH=eager means anything))
-POLICY := $(if $(filter full,$(EXIT)),-DHW_FULL_EXITS=1) $(if $(filter eager,$(SWITCH)),-DHW_SWITCH_EAGER=1)
+policy_flags_full  := -DHW_FULL_EXITS=1
+policy_flags_eager := -DHW_SWITCH_EAGER=1
+policy_flags_both  := $(policy_flags_full) $(policy_flags_eager)
+policy_name := $(if $(EXIT),$(if $(SWITCH),both,full),$(if $(SWITCH),eager))
+POLICY := $(policy_flags_$(policy_name))
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
 COMMON := $(ARCH) -std=gnu11 $(OPTIMISE) $(POLICY) -g -I. -I$(OUT)/include -I$(BUILD)/target/include \
 	--specs=picolibc.specs -fno-pie -fvisibility=hidden -fno-common \

@@ -41,8 +41,9 @@ $(host)/test_%: $(host)/obj/tests/unit/test_%.o $(host)/libhyp.a
 
 FORMATTED := $(sort $(shell find hyp platform firmware guests tests -name '*.[ch]' 2>/dev/null))
 
-test_env := BUILD=$(BUILD) CACHE='$(CACHE)' OUT=$(OUT) QEMU='$(QEMU)' OPENSBI='$(OPENSBI)' CROSS=$(CROSS)
-pytest := $(test_env) $(PYTHON) -B -m pytest -q -p no:cacheprovider --rootdir=tests -c /dev/null
+test_env := BUILD=$(BUILD) CACHE='$(CACHE)' OUT=$(OUT) POLICY=$(policy_name) QEMU='$(QEMU)' OPENSBI='$(OPENSBI)' CROSS=$(CROSS)
+run_pytest := $(PYTHON) -B -m pytest -q -p no:cacheprovider --rootdir=tests -c /dev/null
+pytest := $(test_env) $(run_pytest)
 
 .PHONY: test check soak unit layering format-check
 test check: $(OUT)/hartwood.bin $(guest_bins) $(bundles) $(unit_bins)

@@ -60,7 +60,12 @@ def is_worker(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Without SOAK=1 in the environment the longest are left out, with it all others."""
+    """Without SOAK=1 in the environment the longest are left out, with it all others. Under a policy
+    (mk/policy.mk) so is what has nothing to do with it, and shows as skipped."""
+    if hartwood.POLICY:
+        for item in items:
+            for mark in item.iter_markers("once"):
+                item.add_marker(pytest.mark.skip(reason=f"the same in every build: {mark.args[0]}"))
     soak = os.environ.get("SOAK", "") not in ("", "0")
     left_out = [item for item in items if (item.get_closest_marker("soak") is not None) != soak]
     if left_out:
@@ -88,5 +93,7 @@ def pytest_unconfigure(config):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): runs on one worker with its group")
+    config.addinivalue_line("markers", "once(reason): says nothing about the image, or not of this one; "
+                                       "`make test-policies` leaves it out")
     config.addinivalue_line("markers", "soak: takes long; only `make soak` runs it")
     pathlib.Path(hartwood.LOGS).mkdir(parents=True, exist_ok=True)

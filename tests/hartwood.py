@@ -39,6 +39,9 @@ OUT = OUT if OUT.is_absolute() else TOP / OUT
 LOGS = BUILD / "test-logs"
 QEMU = os.environ.get("QEMU") or "qemu-system-riscv64"
 OPENSBI = os.environ.get("OPENSBI") or "default"
+# What the build under test was given of EXIT and SWITCH (mk/policy.mk): "", "full", "eager" or "both".
+POLICY = os.environ.get("POLICY", "")
+EAGER, FULL = POLICY in ("eager", "both"), POLICY in ("full", "both")
 
 IMAGE = OUT / "hartwood.bin"
 LINUX = BUILD / "guest" / "Image"

@@ -17,7 +17,7 @@ OPTIONS = {
 
 # Of the make above us, if there is one; its options are not this build's.
 NOT_PASSED_ON = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "OUT", "BUILD", "DEBUG",
-                 "EXIT", "SWITCH")
+                 "EXIT", "SWITCH", "POLICY")
 
 
 def image(name):

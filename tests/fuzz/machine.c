@@ -131,6 +131,17 @@ static void run_errand(void)
 	hw_send_ipi(BIT(hw_hart_index()));
 }
 
+/* Code of the hypervisor, which no hart executes in a guest: with SWITCH=eager its CSRs are stored
+ * meanwhile. */
+static void run_errand_out_of(struct vcpu *vcpu)
+{
+	if (HW_SWITCH_EAGER)
+		switch_store(vcpu);
+	run_errand();
+	if (HW_SWITCH_EAGER)
+		switch_load(vcpu);
+}
+
 static void sleep_until_pending(void)
 {
 	struct hart *hart = current();
@@ -233,7 +244,7 @@ static u64 on_guest_run(struct vcpu *vcpu)
 	hart->deeper = NULL;
 	while (again) {
 		machine_yield();
-		run_errand();
+		run_errand_out_of(vcpu);
 		machine_count_fences();
 		scause = host_interrupt(index_of(hart));
 		if (!scause) {

@@ -28,7 +28,7 @@ import summary  # noqa: E402
 import tables  # noqa: E402
 from test_compare import COUNT, NM, needs_plugins  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("bochs")
+pytestmark = [pytest.mark.xdist_group("bochs"), pytest.mark.once("the report of the comparison")]
 
 
 def made_up_boots():

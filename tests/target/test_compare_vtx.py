@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="the VT-x side is built by a compiler for x86-64"),
     pytest.mark.skipif(not shutil.which("bochs"), reason="bochs is not installed"),
     pytest.mark.xdist_group("bochs"),
+    pytest.mark.once("the VT-x side"),
 ]
 
 

@@ -10,6 +10,7 @@ import hartwood
 import policy
 
 # Side by side: a test's build directory is its own.
+pytestmark = pytest.mark.once("builds its own images")
 POLICIES = [pytest.param(name, marks=pytest.mark.xdist_group(f"policy-{name}"))
             for name in ("eager", "both")]
 BOOTARGS = ("quiet no4lvl initcall_blacklist=jent_mod_init,load_system_certificate_list,"

@@ -155,7 +155,11 @@ def test_vms_live_and_die_by_the_shell_while_others_run(boot, bundle_path):
     machine.shell("vm stop other")
     reach(machine, "other", "off")
     assert machine.vms()["other"]["end"] == "by the operator"
+    starts = machine.text().count("web: started")
     machine.shell("vm reset web")
+    # Its console still shows what it said before.
+    machine.until(lambda: state(machine, "web") == "running" and
+                  machine.text().count("web: started") > starts, "web anew")
     machine.focus("0", "web")
     # It begins anew, and from then on misses nothing for having company.
     machine.expect_exact("heartbeat: every 10000 us")

@@ -13,10 +13,22 @@ static inline void guest_enter(const struct vcpu *vcpu)
 		switch_load(vcpu);
 }
 
+/* What stays in the hart is for HLV alone: who goes by the rest of it, goes astray. */
 static inline void guest_exit(struct vcpu *vcpu)
 {
-	if (HW_SWITCH_EAGER)
-		switch_store(vcpu);
+	struct fake_csrs *csr = fake_csrs(hw_hart_index());
+
+	if (!HW_SWITCH_EAGER)
+		return;
+	switch_store(vcpu);
+	csr->vsie = ~csr->vsie & fake_writable.vsie;
+	csr->vstvec ^= 0x5a5a000;
+	csr->vsepc ^= 0x5a5a000;
+	csr->vscause ^= 0x5a;
+	csr->vstval ^= 0x5a5a000;
+	csr->hvip = ~csr->hvip & fake_writable.hvip;
+	if (hw_has(HW_FEATURE_SSTC))
+		csr->vstimecmp = ~csr->vstimecmp;
 }
 
 /* hvip of the vCPU that a hart has, while it works for it. */
@@ -34,6 +46,7 @@ static inline void guest_load(struct vcpu *vcpu)
 
 static inline void guest_put(struct vcpu *vcpu)
 {
-	guest_exit(vcpu);
+	if (HW_SWITCH_EAGER)
+		switch_store(vcpu);
 	vcpu_put(vcpu);
 }

@@ -12,6 +12,8 @@ import pytest
 
 import hartwood
 
+pytestmark = pytest.mark.once("scripts")
+
 IMAGE_TOOLS = hartwood.TOP / "firmware" / "image"
 CROSS = "riscv64-unknown-elf-"
 

@@ -8,6 +8,8 @@ import pytest
 
 import hartwood
 
+pytestmark = pytest.mark.once("README.md against sources")
+
 TABLE = re.compile(r"^Properties of `([^`]+)`:\n\n((?:\|.*\n)+)", re.M)
 
 

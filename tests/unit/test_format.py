@@ -9,6 +9,8 @@ import pytest
 
 import hartwood
 
+pytestmark = pytest.mark.once("how sources look")
+
 # Other versions lay out some constructs differently; this one decides.
 VERSION = "14"
 

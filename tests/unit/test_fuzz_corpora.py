@@ -28,6 +28,7 @@ def test_seeds_pass(target):
     assert done.stderr.count("Executed ") == len(seeds)
 
 
+@pytest.mark.once("seeds themselves")
 @pytest.mark.parametrize("target", TARGETS)
 def test_seeds_are_small(target):
     sizes = [seed.stat().st_size for seed in seeds_of(target)]

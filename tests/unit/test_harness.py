@@ -11,6 +11,8 @@ import pytest
 import cmocka
 import hartwood
 
+pytestmark = pytest.mark.once("how tests are counted")
+
 PROLOGUE = """
 #include <setjmp.h>
 #include <stdarg.h>

@@ -17,6 +17,8 @@ import hartwood
 sys.path.insert(0, str(hartwood.TOP / "tests" / "trace"))
 import perfetto  # noqa: E402
 
+pytestmark = pytest.mark.once("a converter of dumps")
+
 EVENTS = ["entry", "exit", "inject", "interrupt", "switch", "leave", "move", "wake", "fault",
           "life"]
 NUMBER = {name: number for number, name in enumerate(EVENTS)}

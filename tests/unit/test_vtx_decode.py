@@ -12,7 +12,8 @@ import pytest
 import hartwood
 
 DECODER = hartwood.BUILD / "host" / "vtx_decode"
-pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="takes an assembler for x86-64")
+pytestmark = [pytest.mark.skipif(platform.machine() != "x86_64", reason="takes an assembler for x86-64"),
+              pytest.mark.once("the VT-x side")]
 
 QUADS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
 LONGS = "eax ecx edx ebx esp ebp esi edi".split() + [f"r{n}d" for n in range(8, 16)]

@@ -6,7 +6,11 @@ Their Encodings": bits 14:13 are the width, bits 11:10 the type)."""
 import re
 import tomllib
 
+import pytest
+
 import hartwood
+
+pytestmark = pytest.mark.once("the VT-x side")
 
 COMPARE = hartwood.TOP / "tests" / "compare"
 BYTES = (2, 8, 4, 8)   # 16-bit, 64-bit, 32-bit, natural width
