@@ -465,8 +465,7 @@ int main(void)
 		cmocka_unit_test(who_wakes_on_a_busy_hart_gets_an_idle_one),
 		cmocka_unit_test(who_wakes_often_waits_for_a_fraction_of_a_slice),
 		cmocka_unit_test(a_dedicated_hart_takes_no_tick),
-		cmocka_unit_test(
-			a_stranger_who_is_met_by_a_pick_does_not_keep_a_dedicated_hart),
+		cmocka_unit_test(a_stranger_who_is_met_by_a_pick_does_not_keep_a_dedicated_hart),
 		cmocka_unit_test(the_console_is_served_on_no_hart_that_is_promised),
 		cmocka_unit_test(whoever_is_on_a_hart_leaves_when_it_becomes_a_vms_own),
 		cmocka_unit_test(promises_do_not_overlap),
