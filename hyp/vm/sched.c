@@ -177,10 +177,11 @@ static u64 kick(struct hart *hart, const struct vcpu *vcpu, u64 now, bool soon)
 	return found;
 }
 
-/* It has become a VM's own meanwhile: somebody else may have woken up there, or wait. */
+/* It has become a VM's own meanwhile: somebody else may have woken up there, or wait, or have been
+ * picked before who put it there got to sending it elsewhere. */
 static NOINLINE void unlock_dedicated(struct hart *hart, u64 interrupted)
 {
-	bool strangers = hart->ready_count || hart->timed.count;
+	bool strangers = hart->ready_count || hart->timed.count || runs_stranger(hart);
 
 	lock_release(&hart->lock);
 	if (interrupted)

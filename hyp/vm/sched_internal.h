@@ -109,6 +109,11 @@ static inline u64 harts_of(const struct vcpu *vcpu)
 	/* Whoever acts on what was true a moment ago is put right by steal_evict(). */
 	return vcpu->sched.harts ? vcpu->sched.harts : sched.all & ~peek_mask(&sched.dedicated);
 }
+/* Its running vCPU may not use it any more. */
+static inline bool runs_stranger(const struct hart *hart)
+{
+	return hart->running && !(harts_of(hart->running) >> hart->index & 1);
+}
 static inline bool is_rt(const struct vcpu *vcpu)
 {
 	return vcpu->vm->limits.rt_period != 0;

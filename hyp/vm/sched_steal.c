@@ -215,9 +215,14 @@ void steal_evict(struct hart *hart)
 			queue_remove(hart, vcpu);
 			__atomic_store_n(&vcpu->sched.home, (s32)home, __ATOMIC_RELEASE);
 		}
-		if (hart->running && !(harts_of(hart->running) >> hart->index & 1))
-			hart->resched = true;
+		/* Once is enough: an interrupt follows whoever sets it, until it is looked at. */
+		bool told = !runs_stranger(hart) || hart->resched;
+
+		if (!told)
+			__atomic_store_n(&hart->resched, true, __ATOMIC_RELAXED);
 		lock_release(&hart->lock);
+		if (!told)
+			hw_send_ipi(BIT(hart->index));
 		if (!vcpu)
 			return;
 		arrive(hart_get(home), vcpu);

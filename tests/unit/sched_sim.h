@@ -5,7 +5,8 @@
  * happens at the same time, in a random order. After each of them the rules that hold at any time
  * are checked:
  *
- *	no vCPU is ready and waits while a hart that it may use is asleep;
+ *	no vCPU is ready and waits while a hart that it may use is asleep, or while all that it
+ *	may use run others without an end in sight; a slice has a timer that ends it;
  *	no vCPU is on a hart that it may not use; a dedicated hart has no slice;
  *	what a vCPU has run, waited and been ready for adds up.
  */
@@ -205,16 +206,36 @@ static inline void sim_hart_event(unsigned hart)
 
 /* ---- What always holds ---- */
 
+/* Whoever runs there is looked at again, by a timer that is set. */
+static inline bool sim_has_end(unsigned hart)
+{
+	const struct pcpu *pcpu = pcpu_get(hart);
+	u64 end = min_u64(pcpu->slice_end, pcpu->budget_end);
+
+	assert_true(end == UINT64_MAX || fake_timer(hart) <= end);
+	return end != UINT64_MAX;
+}
+
+static inline void sim_check_ready(const struct vcpu *vcpu)
+{
+	u64 harts = is_rt(vcpu) ? BIT(vcpu->sched.home) : harts_of(vcpu);
+	bool has_end = false;
+
+	for (u64 rest = harts; rest; rest &= rest - 1) {
+		unsigned hart = (unsigned)__builtin_ctzll(rest);
+
+		assert_false(sim.asleep[hart]);
+		has_end |= sim_has_end(hart);
+	}
+	assert_true(has_end);
+}
+
 static inline void sim_check_vcpu(struct sim_vcpu *it)
 {
 	const struct vcpu *vcpu = &it->vcpu;
 
-	if (vcpu->state == VCPU_READY && vcpu->sched.queue != QUEUE_TIMED) {
-		u64 harts = is_rt(vcpu) ? BIT(vcpu->sched.home) : harts_of(vcpu);
-
-		for (u64 rest = harts; rest; rest &= rest - 1)
-			assert_false(sim.asleep[__builtin_ctzll(rest)]);
-	}
+	if (vcpu->state == VCPU_READY && vcpu->sched.queue != QUEUE_TIMED)
+		sim_check_ready(vcpu);
 	if (it->active && vcpu->state != VCPU_OFF && vcpu->state != VCPU_PARKED) {
 		struct sched_times times = sched_get_times(&it->vcpu);
 

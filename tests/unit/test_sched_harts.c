@@ -291,6 +291,50 @@ static void whoever_is_on_a_hart_leaves_when_it_becomes_a_vms_own(void **state)
 	}
 }
 
+/* Hart 1 of two has just become a VM's own; the vCPU was at home there, and waits. */
+static struct sim_vcpu *start_stranger(void)
+{
+	sim_start(2, 1);
+	sim_boot();
+	struct sim_vcpu *it = sim_create((struct sched_limits){}, 1);
+
+	sim_start_vcpu(it);
+	sim_stop_vcpu(it);
+	sim_create((struct sched_limits){.harts = 2, .dedicated = true}, 1);
+	sim_settle();
+	it->vcpu.sched.home = 1;
+	it->vcpu.requests = 0;
+	it->run_left = it->run_max;
+	it->active = true;
+	it->begun = it->vcpu.sched.since = hw_time();
+	it->vcpu.state = VCPU_WAITING;
+	it->vcpu.wait_deadline = UINT64_MAX;
+	return it;
+}
+
+/* Who wakes it has not got to sending it elsewhere yet when that hart picks. */
+static void a_stranger_who_is_met_by_a_pick_does_not_keep_a_dedicated_hart(void **state)
+{
+	(void)state;
+	for (unsigned waker_goes_on = 0; waker_goes_on < 2; waker_goes_on++) {
+		struct sim_vcpu *it = start_stranger();
+		struct hart *hart = hart_get(1);
+
+		fake_set_hart(0);
+		lock_acquire(&hart->lock);
+		assert_int_equal(sched_make_ready(hart, &it->vcpu, ARRIVE_WOKEN, hw_time(), false),
+				 0);
+		lock_release(&hart->lock);
+		sim_hart_event(1);
+		fake_set_hart(0);
+		if (waker_goes_on)
+			steal_evict(hart);
+		sim_settle();
+		assert_ptr_equal(sim.on[0], it);
+		assert_true(sim.asleep[1]);
+	}
+}
+
 static void promises_do_not_overlap(void **state)
 {
 	enum status status;
@@ -421,6 +465,7 @@ int main(void)
 		cmocka_unit_test(who_wakes_on_a_busy_hart_gets_an_idle_one),
 		cmocka_unit_test(who_wakes_often_waits_for_a_fraction_of_a_slice),
 		cmocka_unit_test(a_dedicated_hart_takes_no_tick),
+		cmocka_unit_test(a_stranger_who_is_met_by_a_pick_does_not_keep_a_dedicated_hart),
 		cmocka_unit_test(the_console_is_served_on_no_hart_that_is_promised),
 		cmocka_unit_test(whoever_is_on_a_hart_leaves_when_it_becomes_a_vms_own),
 		cmocka_unit_test(promises_do_not_overlap),
