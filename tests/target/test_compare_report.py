@@ -143,10 +143,19 @@ def test_tables_hold_eighty_columns(reported):
 def test_ten_thousand_rounds_hold_eighty_columns_too():
     """The widest that the first table can be: numbers as make compare has them."""
     op = {"hypervisor": 75230.5, "firmware": 13624.5, "mean": 75231.6, "least": 75190.5, "most": 75288.5, "n": 20000,
-          "instructions": 1, "traced": {"functions": {}}}
+          "median": 1, "instructions": 1, "traced": {"functions": {}}}
     data = {"operations": {mine: op for _, mine, _, _ in tables.PAIRS}}
     vtx = {"operations": {other: {"instructions": 1234.5} for _, _, other, _ in tables.PAIRS}}
     assert max(map(len, report.rows_as_text(tables.instructions(data, vtx)))) <= 80
+
+
+def test_a_traced_round_that_is_not_the_median_is_said():
+    op = {"hypervisor": 1404, "firmware": 0, "mean": 1448.5, "median": 1404, "least": 1375, "most": 1845, "n": 461,
+          "instructions": 1404, "traced": {"functions": {tables.ZEROING: 175}}}
+    data = {"operations": {"hypercall": op, "page": op}}
+    assert "next to it" not in tables.instructions(data, None).notes[0]
+    data["operations"]["page"] = {**op, "median": 1435}
+    assert "(the median is: page given, 4 KiB 1260, page zeroed, 4 KiB 1435)" in tables.instructions(data, None).notes[0]
 
 
 @needs_plugins
