@@ -39,6 +39,7 @@ PAIRS = [
 # Where the two do not do quite the same.
 DIFFER = [
     "= the same operation on both sides; ~ compare by part (next tables), as one side does more:",
+    "ID register read: S-mode has no such register, so a guest asks by an SBI call (the vendor's ID); there CPUID.",
     "page: Hartwood gives 2 MiB at a time, and a single page only where these do not fit: it splits a block and may "
     "make tables. The VT-x side takes a page from a list, and its tables are there.",
     "host's timer: it interrupts the guest, to which nothing is injected. Here a grant of the VM's quota ends: time is charged, "
@@ -307,7 +308,7 @@ def policies(data, others):
     for label in labels:
         heads += [label[:10], "more"]
     return Table("policies", "What laziness saves: instructions of builds that move state as a VMCS would", heads, rows,
-                 [f"{label}: {POLICY_TEXT.get(label, label)}." for label in labels] +
+                 [f"{label}: {POLICY_TEXT.get(label, label)}; {others[label]['count']} rounds." for label in labels] +
                  ["more: than the lazy build. Firmware included. What is imitated is the guest-state area; there is no "
                   "host-state area to load, and the control fields are CSRs that stay (hyp/vs.h)."])
 
