@@ -179,8 +179,10 @@ def test_a_host_without_the_vtx_side_gets_a_report(riscv_run, tmp_path):
 
 
 def test_a_report_without_our_side_fails(tmp_path):
+    (tmp_path / "report.html").write_text("of an earlier run")
     done = make_report(tmp_path)
     assert done.returncode == 1 and done.stdout.startswith("failed: there is no")
+    assert not list(tmp_path.glob("report.*"))
 
 
 class Reader(html.parser.HTMLParser):
@@ -259,7 +261,9 @@ def test_what_was_not_measured_has_no_point():
 
 
 @pytest.mark.parametrize("planted", ['<script src="a.js"></script>', '<img alt="" src="data:x"/>', '<a href="b">c</a>',
-                                     '<style>p { background: url(d.png) }</style>', "<p>"])
+                                     '<style>p { background: url(d.png) }</style>', "<p>",
+                                     '<svg xmlns:x="http://www.w3.org/1999/xlink"><use x:href="e.svg"/></svg>',
+                                     '<video poster="https://f/g.png"></video>'])
 def test_a_page_that_refers_to_another_is_refused(planted):
     page = f"<html><body>{planted}</body></html>"
     with pytest.raises((report.Failure, report.xml.etree.ElementTree.ParseError)):
