@@ -32,7 +32,7 @@ def of_a_device(data, vtx):
     return (f"What it leaves to software. Of an EPT violation a VMCS has the address, not the instruction, which the "
             f"VT-x side fetches and decodes: an emulated device read is {two['instructions']:,.0f} instructions there, "
             f"{sign(two['instructions'] - one['instructions'])} than the {one['instructions']:,.0f} here, where htinst "
-            f"has it.")
+            f"has it (of the emulator's hart; others may write zero, and leave it to software too).")
 
 
 def of_a_switch(data, vtx):

@@ -40,6 +40,8 @@ PAIRS = [
 DIFFER = [
     "= the same operation on both sides; ~ compare by part (next tables), as one side does more:",
     "ID register read: S-mode has no such register, so a guest asks by an SBI call (the vendor's ID); there CPUID.",
+    "emulated device read: here the emulator's hart has the load in htinst. A hart may write zero there "
+    "instead; then Hartwood fetches and decodes too.",
     "page: Hartwood gives 2 MiB at a time, and a single page only where these do not fit: it splits a block and may "
     "make tables. The VT-x side takes a page from a list, and its tables are there.",
     "host's timer: it interrupts the guest, to which nothing is injected. Here a grant of the VM's quota ends: time is charged, "

@@ -162,7 +162,8 @@ def test_a_traced_round_that_is_not_the_median_is_said():
     data = {"operations": {"hypercall": op, "page": op}}
     assert "next to it" not in tables.instructions(data, None).notes[0]
     data["operations"]["page"] = {**op, "median": 1435}
-    assert "(the median is: page given, 4 KiB 1260, page zeroed, 4 KiB 1435)" in tables.instructions(data, None).notes[0]
+    note = tables.instructions(data, None).notes[0]
+    assert "(the median is: page given, 4 KiB 1260, page zeroed, 4 KiB 1435)" in note
 
 
 @needs_plugins
