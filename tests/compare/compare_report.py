@@ -261,8 +261,11 @@ def check_document(html):
     """One file that is well-formed and asks for no other."""
     root = xml.etree.ElementTree.fromstring(html)
     for element in root.iter():
-        if element.tag in ("script", "link", "img", "iframe", "object") or \
-                "src" in element.attrib or not element.get("href", "#").startswith("#"):
+        # href is in a namespace of its own where it is SVG's older one.
+        references = [value for name, value in element.attrib.items() if name.split("}")[-1] == "href"]
+        if element.tag in ("script", "link", "img", "iframe", "object") or "src" in element.attrib or \
+                not all(value.startswith("#") for value in references) or \
+                any("//" in value for value in element.attrib.values()):
             raise Failure(f"report.html refers to something outside: {element.tag}")
     for match in re.findall(r"url\(([^)]*)\)|@import", html):
         if not match.startswith("#"):
@@ -342,11 +345,12 @@ def report(directory, elf, nm, data, vtx, others, boots=None):
     found = make_tables(data, vtx, others, mapping, where, boots)
     theirs = tables.published(load_toml("published.toml"))
     words = {"limits": mapping["limits"], "sentences": summary.sentences(data, vtx, others, boots)}
-    (directory / "report.html").write_text(page(data, vtx, others, found, theirs, words), encoding="utf-8")
+    html = page(data, vtx, others, found, theirs, words)
     head = ["\n".join(line for line_ in provenance(data, vtx) for line in wrap(line_)) + "\n",
             titled("In short", words["sentences"])]
     end = titled("What these numbers are not", words["limits"])
     whole = [*head, end, *(as_text(table) for table in [*found.values(), theirs])]
+    (directory / "report.html").write_text(html, encoding="utf-8")
     (directory / "report.txt").write_text("\n".join(whole), encoding="utf-8")
     return "\n".join([*head, *(as_text(table) for name, table in found.items() if name not in NOT_PRINTED), end])
 
@@ -365,6 +369,8 @@ def main():
     directory = pathlib.Path(args.out or f"{args.build}/compare")
     nm = (os.environ.get("CROSS") or "riscv64-unknown-elf-") + "nm"
     data = load_json(directory / "riscv.json")
+    for path in directory.glob("report.*"):   # of an earlier run, which must not look like this one's
+        path.unlink()
     try:
         if not data:
             raise Failure(f"there is no {directory}/riscv.json")

@@ -289,6 +289,16 @@ def type_on_request(machine, end, seconds):
     return match
 
 
+def read_results(text, sections):
+    """The guest's lines by operation: number, rounds, sum, least, most. Whatever it has looped over has one."""
+    found = {name: list(map(int, numbers)) for numbers, name in
+             ((match[:1] + match[2:], match[1]) for match in RESULT.findall(text))}
+    begun = sorted(number for number, section in sections.items() if section.loop)
+    if sorted(numbers[0] for numbers in found.values()) != begun:
+        raise Failure(f"results of {', '.join(found)}, but operations {', '.join(map(str, begun))}")
+    return found
+
+
 def run(label, entry, count, table, layout, sources, log):
     # Another of these may run at the same time.
     name = re.sub(r"\W+", "-", f"compare-{label}-{entry.groups}-{entry.cpu}-{os.getpid()}")
@@ -311,10 +321,10 @@ def run(label, entry, count, table, layout, sources, log):
     sections = read_sections(path)
     path.unlink()
     operations = {}
-    for number, operation, *numbers in RESULT.findall(text):
+    for operation, (number, *numbers) in read_results(text, sections).items():
         if operation != "empty":
-            operations[operation] = describe_operation(operation, list(map(int, numbers)), sections[int(number)],
-                                                       count, lambda window: describe(window, table, layout, sources),
+            operations[operation] = describe_operation(operation, numbers, sections[number], count,
+                                                       lambda window: describe(window, table, layout, sources),
                                                        table["steps"])
     return operations
 

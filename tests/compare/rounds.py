@@ -137,8 +137,8 @@ def moves(marks):
             middle, sent, end = at[MIDDLE], at[SENT], at[OTHER_END]
             if sent.hart != middle.hart or end.hart == middle.hart:
                 raise Failure(f"move: from hart {middle.hart} to hart {end.hart}")
-            if end.hart in left:
-                found.append(Round(leave=Part(left[end.hart], middle, end.hart),
+            if end.hart in left:   # each wait is one move's; the first of all has none before it
+                found.append(Round(leave=Part(left.pop(end.hart), middle, end.hart),
                                    signal=Part(middle, sent, middle.hart), arrive=Part(middle, end, end.hart)))
             at = {}
     return found

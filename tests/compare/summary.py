@@ -17,11 +17,14 @@ def of_an_exit(data, vtx):
     one, two = tables.ours(data, "hypercall"), tables.theirs(vtx, "hypercall")
     mine, other = parts.of_ours(one), parts.of_theirs(two)
     ours, theirs = tables.hardware_of(one), tables.hardware_of_vtx(two)
+    # Of any exit and the entry after it; what differs is the information on the exit.
+    pairs = [sum(part["bytes"] for part in of.values()) + vtx["hardware"]["entry"]["guest_loaded"]["bytes"]
+             for of in vtx["hardware"]["exit"].values()]
     return (f"What a VMCS buys on an exit. A hypercall costs Hartwood {count(one['instructions'], 'instruction')} and "
             f"the VT-x side {two['instructions']:,.0f}; {mine['entry']:,.0f} and {other['entry']:,.0f} of these are entry "
             f"and exit themselves. Meanwhile the VT-x CPU moves {theirs[3]:,.0f} bytes of {count(theirs[2], 'VMCS field')} "
-            f"and reads {theirs[4]:,.0f} bytes more to check them, whatever the exit was for; the RISC-V hart moves "
-            f"{ours[3]:,.0f} bytes.")
+            f"and reads {theirs[4]:,.0f} bytes more to check them ({min(pairs):,.0f} to {max(pairs):,.0f} bytes moved, "
+            f"whatever an exit is for); the RISC-V hart moves {ours[3]:,.0f} bytes.")
 
 
 def of_a_device(data, vtx):
@@ -29,7 +32,7 @@ def of_a_device(data, vtx):
     return (f"What it leaves to software. Of an EPT violation a VMCS has the address, not the instruction, which the "
             f"VT-x side fetches and decodes: an emulated device read is {two['instructions']:,.0f} instructions there, "
             f"{sign(two['instructions'] - one['instructions'])} than the {one['instructions']:,.0f} here, where htinst "
-            f"has it.")
+            f"has it (of the emulator's hart; others may write zero, and leave it to software too).")
 
 
 def of_a_switch(data, vtx):

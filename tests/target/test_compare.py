@@ -19,6 +19,7 @@ import counts  # noqa: E402
 import layout as layouts  # noqa: E402
 import parts  # noqa: E402
 import riscv  # noqa: E402
+import rounds  # noqa: E402
 import tables  # noqa: E402
 
 COUNT = 20   # as conftest's riscv_run has it
@@ -183,6 +184,29 @@ def test_a_guest_whose_call_has_no_effect_fails_the_run(tmp_path, monkeypatch):
     with open(tmp_path / "log", "w", encoding="ascii") as log, \
             pytest.raises(riscv.Failure, match="not ok hypercall: rounds that had no effect is 0x26"):
         riscv.measure("wrong", hartwood.OUT, COUNT, log, runs=[riscv.Run("exits")])
+
+
+def test_an_operation_whose_result_is_lost_fails_the_run():
+    text = "compare: 1 empty 20 140 7 7\r\nok empty\r\ncompare: 2 hypercall 20 1580 79 79\r\n"
+    sections = {number: rounds.Section() for number in (0, 1, 2)}
+    for number in (1, 2):   # 0: what is marked before an operation
+        sections[number].loop = {rounds.LOOP_BEGIN: None, rounds.LOOP_END: None}
+    assert riscv.read_results(text, sections) == {"empty": [1, 20, 140, 7, 7], "hypercall": [2, 20, 1580, 79, 79]}
+    with pytest.raises(riscv.Failure, match="empty, but operations 1, 2"):
+        riscv.read_results(text.replace("2 hypercall", "2 hyper~call"), sections)
+
+
+def test_a_move_whose_wait_has_no_mark_is_no_round():
+    """Nor has it the wait of the move before: that would count all in between."""
+    def marks(*kinds):
+        for at, (kind, hart) in enumerate(kinds):
+            counts_ = [[0, 100 * at, 0], [0, 100 * at, 0]]
+            yield rounds.Mark.read(f'{{"mark":{kind + rounds.SHORT},"hart":{hart},"value":1,"conflicts":0,'
+                                   f'"instructions":{json.dumps(counts_, separators=(",", ":"))}}}')
+
+    signal = ((rounds.MIDDLE, 1), (rounds.SENT, 1), (rounds.OTHER_END, 0))
+    found = rounds.moves(marks((rounds.OTHER_BEGIN, 0), *signal, *signal, (rounds.OTHER_BEGIN, 0), *signal))
+    assert [round_.cost for round_ in found] == [(100 + 100 + 200, 0)] * 2
 
 
 def test_field_offsets_are_those_of_the_assembly():

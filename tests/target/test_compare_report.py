@@ -58,7 +58,7 @@ def reported(riscv_run, vtx_run, tmp_path_factory):
         shutil.copy(path, out)
     data = json.loads((out / "riscv.json").read_text())
     for label, more in (("eager", 100), ("full", 50)):
-        other = copy.deepcopy(data)
+        other = {**copy.deepcopy(data), "count": 7}
         for op in other["operations"].values():
             op["instructions"] += more
         (out / f"riscv-{label}.json").write_text(json.dumps(other))
@@ -112,6 +112,8 @@ def test_what_laziness_saves_is_the_difference_of_the_data(reported):
     text = (reported / "printed").read_text()
     policies = text.partition("What laziness saves: instructions")[2]
     assert row_of(policies, "hypercall")[2::2] == ["100", "50"]
+    # Other builds have fewer rounds than the lazy one.
+    assert "CSRs; 7 rounds." in " ".join(policies.split())
     rows = text.partition("What laziness saves in a Linux boot")[2]
     # 24,000 exits of 100 instructions and 28, of a boot of 613,000,008 or 9.
     assert row_of(rows, "with messages: eager")[-2:] == ["2400028", "0.392"]
@@ -129,6 +131,11 @@ def test_sentences_follow_the_data(reported):
     assert "1,234,567 instructions" in after[0] and "1,234,567" not in before[0]
     assert " is 1 instructions there" in after[1] and "fewer than" in after[1] and "more than" in before[1]
     assert before[2] == after[2]
+    # The information on an exit depends on what it was for.
+    moved = [sum(part["bytes"] for part in of.values()) for of in vtx["hardware"]["exit"].values()]
+    entry = vtx["hardware"]["entry"]["guest_loaded"]["bytes"]
+    assert f"({min(moved) + entry} to {max(moved) + entry} bytes moved, whatever" in before[0]
+    assert min(moved) < max(moved)
 
 
 @needs_plugins
@@ -143,10 +150,20 @@ def test_tables_hold_eighty_columns(reported):
 def test_ten_thousand_rounds_hold_eighty_columns_too():
     """The widest that the first table can be: numbers as make compare has them."""
     op = {"hypervisor": 75230.5, "firmware": 13624.5, "mean": 75231.6, "least": 75190.5, "most": 75288.5, "n": 20000,
-          "instructions": 1, "traced": {"functions": {}}}
+          "median": 1, "instructions": 1, "traced": {"functions": {}}}
     data = {"operations": {mine: op for _, mine, _, _ in tables.PAIRS}}
     vtx = {"operations": {other: {"instructions": 1234.5} for _, _, other, _ in tables.PAIRS}}
     assert max(map(len, report.rows_as_text(tables.instructions(data, vtx)))) <= 80
+
+
+def test_a_traced_round_that_is_not_the_median_is_said():
+    op = {"hypervisor": 1404, "firmware": 0, "mean": 1448.5, "median": 1404, "least": 1375, "most": 1845, "n": 461,
+          "instructions": 1404, "traced": {"functions": {tables.ZEROING: 175}}}
+    data = {"operations": {"hypercall": op, "page": op}}
+    assert "next to it" not in tables.instructions(data, None).notes[0]
+    data["operations"]["page"] = {**op, "median": 1435}
+    note = tables.instructions(data, None).notes[0]
+    assert "(the median is: page given, 4 KiB 1260, page zeroed, 4 KiB 1435)" in note
 
 
 @needs_plugins
@@ -163,8 +180,10 @@ def test_a_host_without_the_vtx_side_gets_a_report(riscv_run, tmp_path):
 
 
 def test_a_report_without_our_side_fails(tmp_path):
+    (tmp_path / "report.html").write_text("of an earlier run")
     done = make_report(tmp_path)
     assert done.returncode == 1 and done.stdout.startswith("failed: there is no")
+    assert not list(tmp_path.glob("report.*"))
 
 
 class Reader(html.parser.HTMLParser):
@@ -243,7 +262,9 @@ def test_what_was_not_measured_has_no_point():
 
 
 @pytest.mark.parametrize("planted", ['<script src="a.js"></script>', '<img alt="" src="data:x"/>', '<a href="b">c</a>',
-                                     '<style>p { background: url(d.png) }</style>', "<p>"])
+                                     '<style>p { background: url(d.png) }</style>', "<p>",
+                                     '<svg xmlns:x="http://www.w3.org/1999/xlink"><use x:href="e.svg"/></svg>',
+                                     '<video poster="https://f/g.png"></video>'])
 def test_a_page_that_refers_to_another_is_refused(planted):
     page = f"<html><body>{planted}</body></html>"
     with pytest.raises((report.Failure, report.xml.etree.ElementTree.ParseError)):
