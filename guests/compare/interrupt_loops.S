@@ -3,13 +3,9 @@
 #include "csr.h"
 #include "interrupt.h"
 #include "meter.h"
+#include "function.inc"
 
 	.text
-	.macro	function name
-	.globl	\name
-	.balign	64
-\name:
-	.endm
 
 /*
  * Reads instret over and over. a0: how much more it has risen between two readings than by the

@@ -6,13 +6,9 @@
 #include "csr.h"
 #include "meter.h"
 #include "sbi.h"
+#include "function.inc"
 
 	.text
-	.macro	function name
-	.globl	\name
-	.balign	64
-\name:
-	.endm
 
 /* a: function of the base extension. */
 function round_base

@@ -3,13 +3,9 @@
 #include "csr.h"
 #include "meter.h"
 #include "sbi.h"
+#include "function.inc"
 
 	.text
-	.macro	function name
-	.globl	\name
-	.balign	64
-\name:
-	.endm
 
 /* void move_signal_*(u64 hart, u64 number) */
 	.macro	signal kind

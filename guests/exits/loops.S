@@ -8,12 +8,7 @@
  */
 #include "csr.h"
 #include "sbi.h"
-
-	.macro	function name
-	.globl	\name
-	.balign	64
-\name:
-	.endm
+#include "function.inc"
 
 	.macro	loop_end
 	addi	a5, a5, -1

@@ -5,15 +5,10 @@
  */
 #include "csr.h"
 #include "sbi.h"
+#include "function.inc"
 
 	.option	arch, +f, +d, +v
 	.text
-
-	.macro	function name
-	.globl	\name
-	.balign	64
-\name:
-	.endm
 
 	.macro	touch_none
 	nop
